@@ -1,0 +1,218 @@
+"""May this request pass? The one decision that every door asks for, as a value.
+
+``Gate.decide`` answers at once, or says what it lacks; then the door fetches that in its own way and asks again. So
+everything but the waiting is the same for blocking and asynchronous servers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from cfaccess_mw.core.errors import (
+    InvalidToken,
+    KeysUnavailable,
+    NoToken,
+    Refused,
+    Unauthenticated,
+    Unavailable,
+    UnknownKey,
+)
+from cfaccess_mw.core.freshness import Availability, KeyAnswer
+from cfaccess_mw.core.identity import Identity
+from cfaccess_mw.core.keys import Key, KeySnapshot
+from cfaccess_mw.core.memory import Memory
+from cfaccess_mw.core.requirement import Requirement
+from cfaccess_mw.core.rules import Access
+from cfaccess_mw.core.verifier import KeySource, Proof, Verifier
+
+MEMORY_COUNT = 10_000
+MEMORY_WEIGHT = 64 * 1024 * 1024  # bytes
+
+# What an entry weighs beside its token and its payload: the objects of an identity, measured with tracemalloc.
+_ENTRY_WEIGHT = 1_024
+
+Given = str | bytes | type[InvalidToken] | None
+"""The assertion of a request, why it cannot be one, or None where there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """The request goes to the application.
+
+    Attributes:
+        identity: Who is asking; None on paths that need nobody.
+        token: The assertion that was verified, as the request gave it.
+    """
+
+    identity: Identity | None
+    token: str | bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """The request is answered here.
+
+    Attributes:
+        error: Why, with status, code and public text.
+    """
+
+    error: Refused
+
+    @property
+    def is_unauthenticated(self) -> bool:
+        """Whether it is about who is asking, and not about what is asked for."""
+        return isinstance(self.error, Unauthenticated)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lacking:
+    """The decision needs a key that is not at hand.
+
+    Attributes:
+        issuer: Whose key.
+        kid: Which one.
+    """
+
+    issuer: str
+    kid: str
+
+
+Decision = Pass | Refusal | Lacking
+Answers = Mapping[Lacking, KeyAnswer]
+
+NO_ANSWERS: Answers = MappingProxyType({})
+
+NOBODY = Pass(identity=None, token=None)
+
+
+class _Remembered:
+    """A verified token: what its signature proved, and nothing that a rule or a key set decides."""
+
+    __slots__ = ("passing", "proof", "snapshot", "source", "valid_from", "valid_until")
+
+    def __init__(self, proof: Proof, token: str | bytes, source: KeySource, snapshot: KeySnapshot) -> None:
+        self.proof = proof
+        self.passing = Pass(identity=proof.identity, token=token)
+        self.source = source
+        self.snapshot = snapshot
+        self.valid_from = proof.valid_from
+        self.valid_until = proof.valid_until
+
+
+class Gate:
+    """Decides over requests of one protected application.
+
+    Args:
+        verifier: The checks of a token.
+        sources: Where the keys of each accepted issuer are found; it may change under way.
+    """
+
+    def __init__(self, verifier: Verifier, sources: Mapping[str, KeySource]) -> None:
+        self._verifier = verifier
+        self._sources = sources
+        self._memory: Memory[str | bytes, _Remembered] = Memory(count=MEMORY_COUNT, weight=MEMORY_WEIGHT)
+
+    def decide(
+        self,
+        requirement: Requirement,
+        token: Given,
+        now: float,
+        cookies: Sequence[str | bytes] = (),
+        answers: Answers = NO_ANSWERS,
+    ) -> Decision:
+        """Decide over one request.
+
+        Args:
+            requirement: What the rules require of its path.
+            token: What the assertion header gave.
+            now: Seconds since the epoch.
+            cookies: The values of the ``CF_Authorization`` cookies, where they count and there is no header.
+            answers: What became of the keys that earlier answers to this request lacked.
+        """
+        # The usual request: a token that was verified before, asked again for everything that may have changed since.
+        entry = self._memory.get(token) if token is not None else None  # type: ignore[arg-type]  # a class is no key
+        if entry is not None and entry.valid_from <= now < entry.valid_until and requirement.refusal is None:
+            snapshot = entry.source.snapshot
+            if snapshot is entry.snapshot or self._still_holds(entry, snapshot):
+                audience = entry.proof.identity.audience
+                for accepted in requirement.audiences:
+                    if accepted.isdisjoint(audience):
+                        break
+                else:
+                    return entry.passing
+        return self._decide(requirement, token, now, cookies, answers)
+
+    def _decide(
+        self, requirement: Requirement, token: Given, now: float, cookies: Sequence[str | bytes], answers: Answers
+    ) -> Decision:
+        if requirement.refusal is not None:
+            return Refusal(error=requirement.refusal())
+        if token is None and not cookies:
+            return NOBODY if requirement.access is not Access.TOKEN else Refusal(error=NoToken())
+        outcome = self._examine(requirement, token, now, cookies, answers)
+        if requirement.access is Access.PUBLIC and not isinstance(outcome, Pass):
+            return NOBODY  # nobody is refused, and no key is fetched for it
+        return outcome
+
+    def _examine(
+        self, requirement: Requirement, token: Given, now: float, cookies: Sequence[str | bytes], answers: Answers
+    ) -> Decision:
+        """Verify the header's token, or the first good one of several cookies: path-scoped ones come in pairs."""
+        if isinstance(token, type):
+            return Refusal(error=token())
+        failed: Decision = Refusal(error=NoToken())
+        for candidate in (token,) if token is not None else cookies:
+            outcome = self._verify(requirement, candidate, now, answers)
+            if isinstance(outcome, Pass):
+                return outcome
+            if _rank(outcome) > _rank(failed):
+                failed = outcome
+        return failed
+
+    def _verify(self, requirement: Requirement, token: str | bytes, now: float, answers: Answers) -> Decision:
+        try:
+            candidate = self._verifier.read(token, requirement.audiences, now)
+            source = self._sources[candidate.issuer]
+            snapshot = source.snapshot
+            key = snapshot.keys.get(candidate.kid) if snapshot is not None else None
+            if snapshot is None or key is None:
+                return _without_key(Lacking(issuer=candidate.issuer, kid=candidate.kid), answers)
+            proof = self._verifier.prove(candidate, key, now)
+        except InvalidToken as error:
+            return Refusal(error=type(error)())
+        entry = _Remembered(proof, token, source, snapshot)
+        self._memory.put(token, entry, 2 * len(token) + _ENTRY_WEIGHT)
+        return entry.passing
+
+    @staticmethod
+    def _still_holds(entry: _Remembered, snapshot: KeySnapshot | None) -> bool:
+        """Ask whether the key that verified a token is still published: a removed one takes its tokens along."""
+        if snapshot is None:
+            return False
+        key: Key | None = snapshot.keys.get(entry.proof.key.kid)
+        if key != entry.proof.key:
+            return False
+        entry.snapshot = snapshot
+        return True
+
+
+def _without_key(lacking: Lacking, answers: Answers) -> Decision:
+    answer = answers.get(lacking)
+    if answer is None:
+        return lacking
+    if answer.availability is Availability.ABSENT:
+        return Refusal(error=UnknownKey())
+    return Refusal(error=KeysUnavailable(retry_after=answer.retry_after))
+
+
+def _rank(outcome: Decision) -> int:
+    """Which of several failures is the answer: one that may still become good, one that we cannot know, the first."""
+    match outcome:
+        case Lacking():
+            return 3
+        case Refusal(error=Unavailable()):
+            return 2
+        case Refusal(error=NoToken()):
+            return 0
+        case _:
+            return 1

@@ -1,0 +1,389 @@
+"""The decision over a request: what it answers at once, what it says it lacks, and what it remembers."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import FrameType
+
+import pytest
+
+from cfaccess_mw.core.decide import (
+    MEMORY_COUNT,
+    NO_ANSWERS,
+    NOBODY,
+    Answers,
+    Decision,
+    Gate,
+    Given,
+    Lacking,
+    Pass,
+    Refusal,
+)
+from cfaccess_mw.core.errors import (
+    AmbiguousPath,
+    BadSignature,
+    DuplicateToken,
+    Expired,
+    KeysUnavailable,
+    MalformedToken,
+    NoToken,
+    NotYetValid,
+    Refused,
+    TooManyTokens,
+    TooOld,
+    UnknownKey,
+    WrongAudience,
+    WrongIssuer,
+)
+from cfaccess_mw.core.freshness import Availability, KeyAnswer
+from cfaccess_mw.core.keys import KeySnapshot, parse_jwks
+from cfaccess_mw.core.requirement import Requirement, refused
+from cfaccess_mw.core.rules import Access
+from cfaccess_mw.core.verifier import Verifier
+from cfaccess_mw.emulator.issuer import Issuer
+
+NOW = 1_700_000_000.0
+HOUR = 3_600
+AUD = "a" * 64
+OTHER_AUD = "b" * 64
+
+TOKEN = Requirement(access=Access.TOKEN, audiences=(frozenset({AUD}),))
+OPTIONAL = Requirement(access=Access.OPTIONAL, audiences=(frozenset({AUD}),))
+PUBLIC = Requirement(access=Access.PUBLIC, audiences=(frozenset({AUD}),))
+OTHER = Requirement(access=Access.TOKEN, audiences=(frozenset({OTHER_AUD}),))
+BOTH = Requirement(access=Access.TOKEN, audiences=(frozenset({AUD}), frozenset({OTHER_AUD})))
+
+ABSENT = KeyAnswer(availability=Availability.ABSENT)
+PRESENT = KeyAnswer(availability=Availability.PRESENT)
+UNAVAILABLE = KeyAnswer(availability=Availability.UNAVAILABLE, retry_after=17.0)
+
+
+def snapshot_of(issuer: Issuer) -> KeySnapshot:
+    return parse_jwks(json.dumps(issuer.certs()).encode())
+
+
+@dataclass
+class Source:
+    """Keys that a test can take away and change."""
+
+    snapshot: KeySnapshot | None
+
+
+@dataclass
+class World:
+    """A gate, the team that it believes, and the team's keys as the gate sees them."""
+
+    team: Issuer
+    source: Source
+    max_age: float | None = None
+    gate: Gate = field(init=False)
+
+    def __post_init__(self) -> None:
+        sources = {self.team.iss: self.source}
+        verifier = Verifier(sources, leeway=30, max_age=self.max_age, certificates=False)
+        self.gate = Gate(verifier, sources)
+
+    def user(self, **options: object) -> bytes:
+        options = {"audience": AUD, "issued_at": NOW, "expires_in": HOUR} | options
+        return self.team.user("alice@example.com", **options).encode()  # type: ignore[arg-type]
+
+    def decide(
+        self,
+        requirement: Requirement,
+        token: Given,
+        *,
+        at: float = NOW,
+        cookies: Sequence[str | bytes] = (),
+        answers: Answers = NO_ANSWERS,
+    ) -> Decision:
+        return self.gate.decide(requirement, token, at, cookies, answers)
+
+    def lacking(self, token: bytes) -> Lacking:
+        decision = self.decide(TOKEN, token)
+        assert isinstance(decision, Lacking)
+        return decision
+
+
+@pytest.fixture
+def world(issuer: Issuer) -> World:
+    return World(issuer, Source(snapshot_of(issuer)))
+
+
+@pytest.fixture(scope="session")
+def other_team() -> Issuer:
+    return Issuer("umbrella")
+
+
+def refusal(decision: Decision) -> type[Refused]:
+    assert isinstance(decision, Refusal), decision
+    return type(decision.error)
+
+
+def identity_of(decision: Decision) -> str | None:
+    assert isinstance(decision, Pass), decision
+    return None if decision.identity is None else decision.identity.email
+
+
+Make = Callable[[World], Given]
+
+
+@pytest.mark.parametrize(
+    ("requirement", "token", "expected"),
+    [
+        pytest.param(TOKEN, lambda w: w.user(), "alice@example.com", id="token-good"),
+        pytest.param(TOKEN, lambda _: None, NoToken, id="token-none"),
+        pytest.param(TOKEN, lambda _: b"x", MalformedToken, id="token-bad"),
+        pytest.param(TOKEN, lambda _: DuplicateToken, DuplicateToken, id="token-two-headers"),
+        pytest.param(TOKEN, lambda w: w.user(audience=OTHER_AUD), WrongAudience, id="token-other-application"),
+        pytest.param(OPTIONAL, lambda w: w.user(), "alice@example.com", id="optional-good"),
+        pytest.param(OPTIONAL, lambda _: None, None, id="optional-none"),
+        pytest.param(OPTIONAL, lambda _: b"x", MalformedToken, id="optional-bad"),
+        pytest.param(OPTIONAL, lambda _: DuplicateToken, DuplicateToken, id="optional-two-headers"),
+        pytest.param(PUBLIC, lambda w: w.user(), "alice@example.com", id="public-good"),
+        pytest.param(PUBLIC, lambda _: None, None, id="public-none"),
+        pytest.param(PUBLIC, lambda _: b"x", None, id="public-bad"),
+        pytest.param(PUBLIC, lambda _: DuplicateToken, None, id="public-two-headers"),
+        pytest.param(PUBLIC, lambda w: w.user(audience=OTHER_AUD), None, id="public-other-application"),
+        pytest.param(OTHER, lambda w: w.user(audience=OTHER_AUD), "alice@example.com", id="own-audience-good"),
+        pytest.param(OTHER, lambda w: w.user(), WrongAudience, id="own-audience-the-usual-token"),
+        pytest.param(BOTH, lambda w: w.user(audience=[AUD, OTHER_AUD]), "alice@example.com", id="two-readings-good"),
+        pytest.param(BOTH, lambda w: w.user(), WrongAudience, id="two-readings-one-audience"),
+        pytest.param(refused(AmbiguousPath), lambda w: w.user(), AmbiguousPath, id="ambiguous-good-token"),
+        pytest.param(refused(AmbiguousPath), lambda _: None, AmbiguousPath, id="ambiguous-none"),
+    ],
+)
+@pytest.mark.parametrize("warmed", [False, True], ids=["first", "remembered"])
+def test_requirement_by_token(
+    world: World, requirement: Requirement, token: Make, expected: type[Refused] | str | None, warmed: bool
+) -> None:
+    given = token(world)
+    if warmed:
+        for everything in (TOKEN, OTHER, BOTH):
+            world.decide(everything, given)
+    decision = world.decide(requirement, given)
+    if isinstance(expected, type):
+        assert refusal(decision) is expected
+    else:
+        assert identity_of(decision) == expected
+        if expected is not None:
+            assert isinstance(decision, Pass)
+            assert decision.token == given
+
+
+def test_nobody_is_one_value(world: World) -> None:
+    assert world.decide(PUBLIC, None) is NOBODY
+    assert NOBODY.identity is None
+    assert NOBODY.token is None
+
+
+class TestMemory:
+    """What is remembered is asked again at every hit for everything that may have changed."""
+
+    def test_a_remembered_token_gives_the_same_answer_object(self, world: World) -> None:
+        token = world.user()
+        assert world.decide(TOKEN, token) is world.decide(TOKEN, bytes(bytearray(token)))
+
+    def test_texts_are_remembered_like_bytes(self, world: World) -> None:
+        token = world.user().decode()
+        assert world.decide(TOKEN, token) is world.decide(TOKEN, token)
+
+    @pytest.mark.parametrize(
+        ("at", "expected"),
+        [
+            pytest.param(NOW + HOUR + 29.9, None, id="within-the-leeway"),
+            pytest.param(NOW + HOUR + 30, Expired, id="expired"),
+            pytest.param(NOW - 30, None, id="clock-turned-back-within-the-leeway"),
+            pytest.param(NOW - 30.1, NotYetValid, id="clock-turned-back"),
+        ],
+    )
+    def test_time_is_asked_again(self, world: World, at: float, expected: type[Refused] | None) -> None:
+        token = world.user()
+        world.decide(TOKEN, token)
+        decision = world.decide(TOKEN, token, at=at)
+        assert (refusal(decision) if expected else None) is expected
+
+    def test_max_age_is_asked_again(self, issuer: Issuer) -> None:
+        world = World(issuer, Source(snapshot_of(issuer)), max_age=600)
+        token = world.user()
+        assert identity_of(world.decide(TOKEN, token, at=NOW + 629)) == "alice@example.com"
+        assert refusal(world.decide(TOKEN, token, at=NOW + 630)) is TooOld
+
+    def test_audience_is_asked_again(self, world: World) -> None:
+        token = world.user()
+        world.decide(TOKEN, token)
+        assert refusal(world.decide(OTHER, token)) is WrongAudience
+        assert identity_of(world.decide(TOKEN, token)) == "alice@example.com"
+
+    def test_a_removed_key_takes_its_tokens_along(self, world: World, other_team: Issuer) -> None:
+        token = world.user()
+        world.decide(TOKEN, token)
+        world.source.snapshot = snapshot_of(other_team)
+        assert isinstance(world.decide(TOKEN, token), Lacking)
+
+    def test_a_key_that_stays_keeps_them(self, world: World) -> None:
+        token = world.user()
+        first = world.decide(TOKEN, token)
+        world.source.snapshot = snapshot_of(world.team)
+        assert world.decide(TOKEN, token) is first, "another document, the same key"
+        assert world.decide(TOKEN, token) is first
+
+    def test_another_key_under_the_same_id_does_not(self, world: World, other_team: Issuer) -> None:
+        token = world.user()
+        world.decide(TOKEN, token)
+        certs = other_team.certs()
+        for key in certs["keys"]:
+            key["kid"] = world.team.current.kid
+        certs["keys"].pop()
+        world.source.snapshot = parse_jwks(json.dumps(certs).encode())
+        assert refusal(world.decide(TOKEN, token)) is BadSignature
+
+    def test_no_keys_at_all_mean_that_nothing_holds(self, world: World) -> None:
+        token = world.user()
+        world.decide(TOKEN, token)
+        world.source.snapshot = None
+        assert isinstance(world.decide(TOKEN, token), Lacking)
+
+    def test_refusals_are_not_remembered(self, world: World) -> None:
+        token = world.user(issued_at=NOW + HOUR)
+        assert refusal(world.decide(TOKEN, token)) is NotYetValid
+        assert identity_of(world.decide(TOKEN, token, at=NOW + HOUR)) == "alice@example.com"
+
+    def test_it_is_bounded(self, world: World) -> None:
+        assert MEMORY_COUNT == 10_000
+        assert "10000" in repr(world.gate._memory)
+
+    def test_the_usual_request_is_three_calls(self, world: World) -> None:
+        token = world.user()
+        world.decide(TOKEN, token)
+        calls: list[str] = []
+
+        def count(frame: FrameType, event: str, _: object) -> None:
+            if event == "call":
+                calls.append(frame.f_code.co_qualname)
+
+        sys.setprofile(count)
+        try:
+            world.gate.decide(TOKEN, token, NOW)
+        finally:
+            sys.setprofile(None)
+        assert calls == ["Gate.decide", "Memory.get"]
+
+
+class TestLacking:
+    """A decision that needs a key says which, and takes the answer."""
+
+    def test_an_unknown_key_is_named(self, world: World, other_team: Issuer) -> None:
+        token = world.user(key=other_team.current)
+        assert world.lacking(token) == Lacking(issuer=world.team.iss, kid=other_team.current.kid)
+
+    def test_so_is_any_key_where_there_are_none(self, world: World) -> None:
+        world.source.snapshot = None
+        assert world.lacking(world.user()) == Lacking(issuer=world.team.iss, kid=world.team.current.kid)
+
+    @pytest.mark.parametrize(
+        ("answer", "expected", "retry_after"),
+        [
+            pytest.param(ABSENT, UnknownKey, None, id="proved-absent"),
+            pytest.param(UNAVAILABLE, KeysUnavailable, 17.0, id="unavailable"),
+            pytest.param(PRESENT, KeysUnavailable, 0.0, id="present-and-gone-again"),
+        ],
+    )
+    def test_the_answer_decides(
+        self, world: World, other_team: Issuer, answer: KeyAnswer, expected: type[Refused], retry_after: float | None
+    ) -> None:
+        token = world.user(key=other_team.current)
+        decision = world.decide(TOKEN, token, answers={world.lacking(token): answer})
+        assert refusal(decision) is expected
+        assert isinstance(decision, Refusal)
+        assert decision.error.retry_after == retry_after
+
+    def test_an_answer_is_for_the_key_that_it_names(self, world: World, other_team: Issuer) -> None:
+        token = world.user(key=other_team.current)
+        answers = {Lacking(issuer=world.team.iss, kid="another"): ABSENT}
+        assert isinstance(world.decide(TOKEN, token, answers=answers), Lacking)
+
+    def test_a_key_that_came_is_used(self, world: World, other_team: Issuer) -> None:
+        world.source.snapshot = snapshot_of(other_team)
+        token = world.user()
+        lacking = world.lacking(token)
+        world.source.snapshot = snapshot_of(world.team)
+        assert identity_of(world.decide(TOKEN, token, answers={lacking: PRESENT})) == "alice@example.com"
+
+    @pytest.mark.parametrize(
+        ("change", "expected"),
+        [
+            pytest.param({"iss": "https://evil.cloudflareaccess.com"}, WrongIssuer, id="issuer"),
+            pytest.param({"audience": OTHER_AUD}, WrongAudience, id="audience"),
+            pytest.param({"expires_in": -HOUR}, Expired, id="expired"),
+        ],
+    )
+    def test_garbage_never_lacks_anything(
+        self, world: World, other_team: Issuer, change: dict[str, object], expected: type[Refused]
+    ) -> None:
+        world.source.snapshot = None
+        assert refusal(world.decide(TOKEN, world.user(key=other_team.current, **change))) is expected
+
+    def test_a_public_path_never_lacks_anything(self, world: World, other_team: Issuer) -> None:
+        assert world.decide(PUBLIC, world.user(key=other_team.current)) is NOBODY
+        world.source.snapshot = None
+        assert world.decide(PUBLIC, world.user()) is NOBODY
+
+
+class TestCookies:
+    """Path-scoped cookies come in pairs: the first that verifies counts."""
+
+    def test_a_good_one_passes(self, world: World) -> None:
+        assert identity_of(world.decide(TOKEN, None, cookies=[world.user()])) == "alice@example.com"
+
+    def test_the_second_may_be_the_good_one(self, world: World) -> None:
+        cookies = [world.user(audience=OTHER_AUD), b"x", world.user()]
+        assert identity_of(world.decide(TOKEN, None, cookies=cookies)) == "alice@example.com"
+
+    def test_the_first_failure_is_the_answer(self, world: World) -> None:
+        cookies = [world.user(audience=OTHER_AUD), b"x"]
+        assert refusal(world.decide(TOKEN, None, cookies=cookies)) is WrongAudience
+
+    def test_one_that_lacks_a_key_may_still_be_good(self, world: World, other_team: Issuer) -> None:
+        cookies = [b"x", world.user(key=other_team.current)]
+        assert isinstance(world.decide(TOKEN, None, cookies=cookies), Lacking)
+
+    def test_what_cannot_be_known_comes_before_what_is_bad(self, world: World, other_team: Issuer) -> None:
+        unknown = world.user(key=other_team.current)
+        answers = {world.lacking(unknown): UNAVAILABLE}
+        decision = world.decide(TOKEN, None, cookies=[b"x", unknown, b"y"], answers=answers)
+        assert refusal(decision) is KeysUnavailable
+
+    def test_a_good_one_needs_no_other_key(self, world: World, other_team: Issuer) -> None:
+        cookies = [world.user(key=other_team.current), world.user()]
+        assert identity_of(world.decide(TOKEN, None, cookies=cookies)) == "alice@example.com"
+
+    def test_a_header_is_never_replaced_by_a_cookie(self, world: World) -> None:
+        assert refusal(world.decide(TOKEN, b"x", cookies=[world.user()])) is MalformedToken
+        assert refusal(world.decide(TOKEN, TooManyTokens, cookies=[world.user()])) is TooManyTokens
+
+    @pytest.mark.parametrize("requirement", [OPTIONAL, TOKEN], ids=["optional", "token"])
+    def test_a_bad_one_is_refused(self, world: World, requirement: Requirement) -> None:
+        assert refusal(world.decide(requirement, None, cookies=[b"x"])) is MalformedToken
+
+    def test_on_a_public_path_a_bad_one_is_nobody(self, world: World) -> None:
+        assert world.decide(PUBLIC, None, cookies=[b"x"]) is NOBODY
+
+
+def test_several_teams_are_told_apart_by_the_exact_issuer(issuer: Issuer, other_team: Issuer) -> None:
+    sources = {issuer.iss: Source(snapshot_of(issuer)), other_team.iss: Source(snapshot_of(other_team))}
+    gate = Gate(Verifier(sources, leeway=30, max_age=None, certificates=False), sources)
+
+    def ask(signer: Issuer, says: Issuer) -> Decision:
+        token = signer.user(audience=AUD, issued_at=NOW, expires_in=HOUR, iss=says.iss)
+        return gate.decide(TOKEN, token, NOW)
+
+    assert identity_of(ask(issuer, issuer)) == identity_of(ask(other_team, other_team)) == "user@example.com"
+    assert isinstance(ask(issuer, other_team), Lacking), "a key of one team proves nothing about another"
+
+
+def test_a_refusal_knows_whether_it_is_about_who_asks() -> None:
+    assert Refusal(error=NoToken()).is_unauthenticated
+    assert Refusal(error=Expired()).is_unauthenticated
+    assert not Refusal(error=AmbiguousPath()).is_unauthenticated
+    assert not Refusal(error=KeysUnavailable()).is_unauthenticated

@@ -1,0 +1,105 @@
+"""Is an identity immutable, complete and silent?"""
+
+import copy
+import dataclasses
+import pickle
+from typing import Any
+
+import pytest
+
+from cfaccess_mw.core.identity import Identity
+from cfaccess_mw.core.keys import KeySnapshot
+from cfaccess_mw.emulator.issuer import Issuer
+from tests.tokens import AUD, verify
+
+
+def identity_of(payload: bytes = b"{}", **changes: Any) -> Identity:
+    """A user, with what a test changes."""
+    values: dict[str, Any] = {
+        "kind": "user",
+        "id": "subject-1",
+        "email": "user@example.com",
+        "subject": "subject-1",
+        "common_name": None,
+        "country": "US",
+        "issuer": "https://acme.cloudflareaccess.com",
+        "audience": ("aud-1",),
+        "issued_at": 1,
+        "expires_at": 2,
+        "nonce": "nonce-1",
+        "key_thumbprint": "thumbprint-1",
+    }
+    return Identity(**{**values, **changes}, _payload=payload)
+
+
+def test_the_claims_are_those_of_the_token(issuer: Issuer, snapshot: KeySnapshot) -> None:
+    custom = {"groups": ["a", "b"], "nested": {"x": [1, None]}}
+    identity = verify(issuer.user(audience=AUD, custom=custom, more=1.5), snapshot).identity
+    assert identity.claims["custom"] == identity.custom == custom
+    assert identity.claims["more"] == 1.5
+    assert identity.claims["aud"] == [AUD]
+    assert identity.claims["sub"] == identity.id
+
+
+def test_nothing_about_an_identity_can_be_changed() -> None:
+    identity = identity_of(b'{"custom":{"groups":["a"]}}')
+    for field in dataclasses.fields(identity):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(identity, field.name, "other")
+    with pytest.raises((dataclasses.FrozenInstanceError, TypeError, AttributeError)):
+        identity.anything = 1  # type: ignore[attr-defined]  # that it cannot is the test
+    for mapping in (identity.claims, identity.custom):
+        with pytest.raises(TypeError):
+            mapping["x"] = 1  # type: ignore[index]  # that it cannot is the test
+    identity.custom["groups"].append("admin")
+    assert identity.custom["groups"] == identity.claims["custom"]["groups"] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("payload", "custom"),
+    [
+        pytest.param(b"{}", {}, id="absent"),
+        pytest.param(b'{"custom":null}', {}, id="null"),
+        pytest.param(b'{"custom":"admin"}', {}, id="text"),
+        pytest.param(b'{"custom":["admin"]}', {}, id="list"),
+        pytest.param(b'{"custom":true}', {}, id="true"),
+        pytest.param(b'{"custom":{}}', {}, id="empty"),
+        pytest.param(b'{"custom":{"role":"admin"}}', {"role": "admin"}, id="object"),
+    ],
+)
+def test_custom_is_an_object_or_empty(payload: bytes, custom: dict[str, Any]) -> None:
+    assert identity_of(payload).custom == custom
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        pytest.param({}, "user@example.com", id="user"),
+        pytest.param({"kind": "service", "email": None, "common_name": "cn-1", "id": "cn-1"}, "cn-1", id="service"),
+        pytest.param(
+            {"kind": "certificate", "email": None, "common_name": "cn-2", "id": "cn=cn-2"}, "cn-2", id="certificate"
+        ),
+        pytest.param({"email": None}, "subject-1", id="only-an-id"),
+    ],
+)
+def test_starlette_finds_what_it_expects_of_a_user(changes: dict[str, Any], name: str) -> None:
+    identity = identity_of(**changes)
+    assert identity.is_authenticated is True
+    assert identity.display_name == name
+    assert identity.identity == identity.id
+
+
+def test_no_text_of_an_identity_tells_who_it_is() -> None:
+    identity = identity_of(b'{"email":"user@example.com"}')
+    for text in (repr(identity), str(identity), f"{identity}", repr([identity])):
+        assert "<Identity user>" in text
+        assert "example" not in text
+        assert "subject-1" not in text
+
+
+def test_identities_are_values() -> None:
+    assert identity_of() == identity_of()
+    assert hash(identity_of()) == hash(identity_of())
+    assert identity_of() != identity_of(id="other")
+    assert identity_of() != identity_of(b'{"x":1}')
+    assert copy.deepcopy(identity_of()) == pickle.loads(pickle.dumps(identity_of())) == identity_of()
