@@ -1,0 +1,1 @@
+"""Who fetches, when told to?"""

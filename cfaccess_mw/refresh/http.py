@@ -1,0 +1,183 @@
+"""How are keys fetched over HTTP, from an endpoint that may be broken or hostile?
+
+The one file that imports an HTTP client; lazily, in a worker thread, together with the TLS context: both take longer
+(70 ms and more) than an event loop may be stopped.
+
+The environment: ``HTTPS_PROXY``, ``NO_PROXY``, ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` are honoured for https, since
+companies cannot do without. A proxy cannot forge keys, TLS ends at Cloudflare; and whoever may name a certificate
+authority in our environment may as well name another team there. Plain http goes to loopback only and never through a
+proxy, which could. A netrc file is never read.
+"""
+
+import email.utils
+import ipaddress
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from cfaccess_mw.core.errors import FetchError
+from cfaccess_mw.refresh.fetchers import MOST_BYTES, Document
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx
+
+_JSON = re.compile(r"application/(?:json|[!#-.0-9a-z^_`|~]+\+json)\s*(?:;.*)?", re.IGNORECASE)
+# At most eight digits, three years: longer ones are somebody's joke.
+_SECONDS = re.compile(r"[0-9]{1,8}")
+_MAX_AGE = re.compile(r'(?:^|,)\s*max-age\s*=\s*"?([0-9]{1,8})"?\s*(?=,|$)', re.IGNORECASE)
+
+
+class HttpxFetcher:
+    """Fetches a JSON document with httpx. Bound to no event loop; one serves a whole process.
+
+    The bounds of a single operation are below; the whole is bounded by whoever calls (``Timing.deadline``), since
+    httpx has no such bound: a server that sends a byte a second never times out.
+
+    Args:
+        connect: Seconds for making a connection.
+        read: Seconds of silence from the endpoint.
+        verify: A TLS context of your own, for a private certificate authority.
+        wall: Seconds of Unix time, for a ``Retry-After`` that is a date.
+    """
+
+    def __init__(
+        self,
+        *,
+        connect: float = 2.0,
+        read: float = 3.0,
+        verify: "ssl.SSLContext | None" = None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._connect = connect
+        self._read = read
+        self._wall = wall
+        self._verify = verify
+        self._httpx: Any = None
+
+    async def afetch(self, url: str, *, etag: str | None) -> Document:
+        """Fetch ``url``; if ``etag`` is given, only if it has changed since.
+
+        Args:
+            url: https, or http to loopback.
+            etag: What an earlier ``Document`` named.
+
+        Raises:
+            FetchError: Anything else than a 200 with a JSON document of at most 128 KiB, or a 304 to ``etag``.
+        """
+        _check_url(url)
+        if self._httpx is None:
+            from anyio import CapacityLimiter, to_thread  # noqa: PLC0415 - whoever calls us has it, not who configures us
+
+            # Not from the threads of the application, which may all be busy. Two at once would both load; the later
+            # wins, and nothing is lost.
+            found = await to_thread.run_sync(self._load, abandon_on_cancel=True, limiter=CapacityLimiter(1))
+            self._verify, self._httpx = found
+        httpx = self._httpx
+        try:
+            try:
+                return await self._once(url, etag)
+            except (httpx.ConnectTimeout, httpx.NetworkError, httpx.RemoteProtocolError):
+                # Once more, at once: a connection that is refused or reset is usually one machine of many.
+                return await self._once(url, etag)
+        except httpx.TimeoutException as error:
+            raise FetchError("timeout") from error
+        except httpx.ConnectError as error:
+            raise FetchError("connect-failed") from error
+        except httpx.HTTPError as error:
+            raise FetchError("connection-lost") from error
+
+    async def _once(self, url: str, etag: str | None) -> Document:
+        httpx = self._httpx
+        # identity: what is small on the wire stays small; a decoded gzip bomb of 292 KB began with a chunk of 67 MB.
+        headers = {"accept": "application/json", "accept-encoding": "identity", "user-agent": "cfaccess-mw"}
+        if etag is not None:
+            headers["if-none-match"] = etag
+        client = httpx.AsyncClient(
+            verify=self._verify,
+            trust_env=url.startswith("https:"),
+            timeout=httpx.Timeout(self._read, connect=self._connect),
+            follow_redirects=False,
+        )
+        async with client, client.stream("GET", url, headers=headers) as response:
+            self._check(response, etag)
+            body = None if response.status_code == 304 else await _read(response)
+            return Document(body=body, etag=response.headers.get("etag"), max_age=max_age(response.headers))
+
+    def _check(self, response: "httpx.Response", etag: str | None) -> None:
+        status = response.status_code
+        if status != 200 and not (status == 304 and etag is not None):
+            raise FetchError(f"status-{status}", retry_after=retry_after(response.headers, self._wall()))
+        if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
+            raise FetchError("encoded")
+        if status == 200 and not _JSON.fullmatch(response.headers.get("content-type", "").strip()):
+            raise FetchError("not-json")
+
+    def _load(self) -> "tuple[ssl.SSLContext, Any]":
+        import httpx  # noqa: PLC0415 - here, in a worker thread: see above
+
+        context = self._verify or httpx.create_ssl_context()
+        httpx.AsyncClient(verify=context)  # the first one imports the rest of the client
+        return context, httpx
+
+
+async def _read(response: "httpx.Response") -> bytes:
+    from anyio import CancelScope  # noqa: PLC0415 - see afetch
+
+    body = bytearray()
+    # Cancelled rather than left: generators of the client that are not run to their end warn when they are collected.
+    with CancelScope() as enough:
+        async for chunk in response.aiter_raw():
+            body += chunk
+            if len(body) > MOST_BYTES:
+                enough.cancel()
+    if len(body) > MOST_BYTES:
+        raise FetchError("too-large")
+    return bytes(body)
+
+
+def _check_url(url: str) -> None:
+    """Refuse to fetch keys where anybody on the way could replace them; the configuration has refused it before."""
+    parts = urlsplit(url)
+    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
+        return
+    raise FetchError("insecure-url")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def max_age(headers: Mapping[str, str]) -> float | None:
+    """For how many more seconds a response is fresh (RFC 9111 section 4.2), or None where it does not say.
+
+    Args:
+        headers: With lower-case names, or without regard to case.
+    """
+    found = _MAX_AGE.search(headers.get("cache-control", ""))
+    if found is None:
+        return None
+    age = headers.get("age", "").strip()
+    return max(0.0, float(found[1]) - (float(age) if _SECONDS.fullmatch(age) else 0.0))
+
+
+def retry_after(headers: Mapping[str, str], wall_now: float) -> float | None:
+    """For how many seconds an endpoint asks to be left alone (RFC 9110 section 10.2.3), or None.
+
+    Args:
+        headers: With lower-case names, or without regard to case.
+        wall_now: Seconds of Unix time, where the header is a date.
+    """
+    value = headers.get("retry-after", "").strip()
+    if _SECONDS.fullmatch(value):
+        return float(value)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - wall_now)
+    except (ValueError, OverflowError):
+        return None
