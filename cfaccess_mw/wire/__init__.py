@@ -1,0 +1,1 @@
+"""What does this request say, and how does a refusal look?"""

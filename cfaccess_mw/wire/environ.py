@@ -1,0 +1,120 @@
+"""What does a WSGI environ say, and what of it may the application see? (PEP 3333)"""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from cfaccess_mw.core.decide import Given, Pass
+from cfaccess_mw.core.errors import DuplicateToken
+from cfaccess_mw.core.identity import Identity
+from cfaccess_mw.wire.cookies import read_cookies, without_ours
+from cfaccess_mw.wire.names import ASSERTION, EMAIL, Names
+
+Environ = dict[str, Any]
+
+ASSERTION_KEY = "HTTP_" + ASSERTION.upper().replace("-", "_")
+EMAIL_KEY = "HTTP_" + EMAIL.upper().replace("-", "_")
+
+AUTH_TYPE = "Cloudflare-Access"
+
+# Servers join repeated headers with a comma, some with white space after it; no token has either.
+_JOINED = re.compile(r"[,\s]")
+
+# Where servers put the request target as it came (gunicorn; uWSGI, mod_wsgi, waitress and Werkzeug).
+_RAW_TARGETS = ("RAW_URI", "REQUEST_URI")
+
+_REMEMBERED = 1_024  # as for the names of ASGI headers
+
+
+class EnvironReader:
+    """Reads and cleans WSGI environs.
+
+    Args:
+        scrub: Names of further headers that the application must never see.
+        cookie: Whether the ``CF_Authorization`` cookie counts where there is no header.
+        remote_user: What ``REMOTE_USER`` is: the identity's ``id`` or ``email``.
+    """
+
+    def __init__(self, *, scrub: Iterable[str], cookie: bool, remote_user: str) -> None:
+        self._cookie = cookie
+        self._remote_user = remote_user
+        self._names = Names(scrub, cookie=False, host=False)
+        # Keys that are nothing to us; names repeat, so nearly every request has no others, and one set operation says
+        # so.
+        self._harmless: set[str] = set()
+
+    def tokens(self, environ: Environ) -> tuple[Given, tuple[str, ...]]:
+        """What the assertion header gave, and the values of our cookies where they count and there is no header."""
+        token = environ.get(ASSERTION_KEY)
+        if token is not None:
+            return (DuplicateToken if _JOINED.search(token) else token), ()
+        if self._cookie and "HTTP_COOKIE" in environ:
+            found = read_cookies((environ["HTTP_COOKIE"],))
+            return (None, found) if isinstance(found, tuple) else (found, ())
+        return None, ()
+
+    def path(self, environ: Environ) -> str | None:
+        """``SCRIPT_NAME`` and ``PATH_INFO`` as one path, or None where its bytes are not UTF-8."""
+        path: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+        if path.isascii():
+            return path
+        try:
+            return path.encode("latin-1").decode()
+        except UnicodeError:
+            return None
+
+    def raw_path(self, environ: Environ) -> bytes | None:
+        """The request target as it came, where the server tells."""
+        for key in _RAW_TARGETS:
+            target = environ.get(key)
+            if target:
+                return str(target).encode("latin-1", "replace")
+        return None
+
+    def clean(self, environ: Environ, passing: Pass) -> Environ:
+        """A copy of the environ that the application sees: nothing that could be spoofed, and what was verified."""
+        cleaned = environ.copy()
+        for key in ("REMOTE_USER", "AUTH_TYPE", ASSERTION_KEY, EMAIL_KEY):
+            cleaned.pop(key, None)
+        if not self._harmless.issuperset(cleaned):
+            self._scrub(cleaned)
+        identity = passing.identity
+        cleaned["cfaccess.identity"] = identity
+        if identity is not None:
+            cleaned[ASSERTION_KEY] = passing.token
+            if identity.email is not None:
+                cleaned[EMAIL_KEY] = _native(identity.email)
+            cleaned["REMOTE_USER"] = _native(self._user(identity))
+            cleaned["AUTH_TYPE"] = AUTH_TYPE
+        elif self._cookie and "HTTP_COOKIE" in cleaned:
+            cleaned["HTTP_COOKIE"] = without_ours(cleaned["HTTP_COOKIE"])
+        return cleaned
+
+    def _user(self, identity: Identity) -> str:
+        return identity.email if self._remote_user == "email" and identity.email is not None else identity.id
+
+    def _scrub(self, environ: Environ) -> None:
+        for key in [key for key in environ if key not in self._harmless]:
+            if key.startswith("HTTP_") and self._names.is_spoofable(key[5:].lower()):
+                del environ[key]
+            elif len(self._harmless) < _REMEMBERED:
+                self._harmless.add(key)
+
+
+def value_of(environ: Environ, name: str) -> str:
+    """The value of a request header by its lower-case name, or empty text."""
+    return str(environ.get("HTTP_" + name.upper().replace("-", "_"), ""))
+
+
+def is_preflight(environ: Environ) -> bool:
+    """Say whether this is a CORS preflight (Fetch standard, section 4.8)."""
+    return (
+        environ["REQUEST_METHOD"] == "OPTIONS"
+        and "HTTP_ORIGIN" in environ
+        and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+    )
+
+
+def _native(text: str) -> str:
+    """Text as WSGI wants it: bytes of UTF-8, each shown as the character of that number."""
+    return text if text.isascii() else text.encode().decode("latin-1")

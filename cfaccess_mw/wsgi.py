@@ -1,0 +1,134 @@
+"""The door of WSGI applications: nothing reaches the application that did not come through Cloudflare Access (PEP
+3333).
+
+One line wraps any of them::
+
+    application = AccessMiddleware(application, team="acme", audience="4714c1358e65fe4b408ad6d432a5f878f081…")
+
+With Flask: ``app.wsgi_app = AccessMiddleware(app.wsgi_app, …)``.
+
+Against whom: see :mod:`cfaccess_mw.asgi`. The application finds ``environ["cfaccess.identity"]``, ``REMOTE_USER``,
+``AUTH_TYPE`` and ``current_identity()``. Servers join repeated headers of one name, so an assertion with a comma or
+white space in it is refused. The keys are kept fresh by one daemon thread a process; uWSGI needs ``enable-threads``
+for that.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from cfaccess_mw.core.decide import NO_ANSWERS, NOBODY, Lacking, Refusal
+from cfaccess_mw.core.errors import AmbiguousPath, Refused
+from cfaccess_mw.core.identity import Identity
+from cfaccess_mw.protection import Protection
+from cfaccess_mw.wire.current import current
+from cfaccess_mw.wire.environ import EnvironReader, is_preflight, value_of
+from cfaccess_mw.wire.refusals import Refusals
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+class AccessMiddleware:
+    """Protects a WSGI application.
+
+    Args:
+        app: The application.
+        config: An :class:`~cfaccess_mw.AccessConfig` or a mapping, instead of keywords.
+        options: The names of :class:`~cfaccess_mw.AccessConfig`; where ``team`` is not among them, the environment says
+            what they leave out.
+
+    Attributes:
+        app: The application.
+        protection: What is known and decided, for callers that want to ask without a request.
+
+    Raises:
+        ConfigurationError: At start, naming the key, the shape of its value and the mend.
+    """
+
+    def __init__(self, app: "WSGIApplication", config: Any = None, /, **options: Any) -> None:
+        self.app = app
+        self.protection = Protection(config, **options)
+        settings = self.protection.config
+        self._reader = EnvironReader(scrub=settings.scrub, cookie=settings.cookie, remote_user=settings.remote_user)
+        self._refusals = Refusals(
+            realm=settings.teams[0].domain, unauthenticated_status=settings.unauthenticated_status
+        )
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Decide, then pass on or answer."""
+        reader = self._reader
+        path = reader.path(environ)
+        if path is None:
+            return self._refuse(AmbiguousPath(), environ, start_response)
+        requirement = self.protection.rules.find(
+            environ["REQUEST_METHOD"],
+            path,
+            reader.raw_path(environ),
+            environ.get("SCRIPT_NAME", ""),
+            environ.get("HTTP_HOST"),
+        )
+        token, cookies = reader.tokens(environ)
+        self.protection.attend_blocking()
+        answers = NO_ANSWERS
+        decision = self.protection.decide(requirement, token, cookies)
+        while isinstance(decision, Lacking):
+            answers = {**answers, decision: self.protection.obtain_blocking(decision)}
+            decision = self.protection.decide(requirement, token, cookies, answers)
+        if isinstance(decision, Refusal):
+            if not (self.protection.config.allow_preflight and is_preflight(environ) and decision.is_unauthenticated):
+                return self._refuse(decision.error, environ, start_response)
+            decision = NOBODY
+        identity = decision.identity
+        current.set(identity)
+        try:
+            body = self.app(reader.clean(environ, decision), start_response)
+        except BaseException:
+            current.set(None)
+            raise
+        if _is_ready(body, environ.get("wsgi.file_wrapper")):
+            current.set(None)
+            return body
+        return _Body(body, identity)
+
+    def _refuse(self, error: Refused, environ: "WSGIEnvironment", start_response: "StartResponse") -> list[bytes]:
+        method = environ["REQUEST_METHOD"]
+        self.protection.tell_refused(error, method=method, path=environ.get("PATH_INFO", ""))
+        response = self._refusals.response(error, method=method, header=lambda name: value_of(environ, name))
+        start_response(f"{response.status} {response.phrase}", list(response.headers))
+        return [response.body]
+
+
+def _is_ready(body: Iterable[bytes], file_wrapper: object) -> bool:
+    """Say whether nothing of the application runs while ``body`` is iterated: a list, or a file for the server."""
+    return type(body) in (list, tuple) or (isinstance(file_wrapper, type) and isinstance(body, file_wrapper))
+
+
+class _Body:
+    """A response body that runs as its own request: generators and streams ask who is asking while they are
+    iterated."""
+
+    def __init__(self, body: Iterable[bytes], identity: Identity | None) -> None:
+        self._body = body
+        self._parts: Iterator[bytes] | None = None
+        self._identity = identity
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Itself: servers iterate a body once."""
+        return self
+
+    def __next__(self) -> bytes:
+        """The next part, made while ``current_identity()`` is the one of this request."""
+        current.set(self._identity)
+        if self._parts is None:
+            self._parts = iter(self._body)
+        return next(self._parts)
+
+    def close(self) -> None:
+        """Close the application's body, then show nobody."""
+        try:
+            close: Callable[[], object] | None = getattr(self._body, "close", None)
+            if close is not None:
+                current.set(self._identity)
+                close()
+        finally:
+            current.set(None)
