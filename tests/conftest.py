@@ -1,6 +1,12 @@
 """Fixtures that every room's tests share."""
 
+import sys
+from pathlib import Path
+
 import pytest
+
+# Behind everything that is installed: the tests find each other, and the package that is tested is the installed one.
+sys.path.append(str(Path(__file__).parents[1]))
 
 from cfaccess_mw.core.keys import KeySnapshot
 from cfaccess_mw.emulator.issuer import Issuer

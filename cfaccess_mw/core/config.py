@@ -109,6 +109,8 @@ class AccessConfig:
             raise ConfigurationError(
                 f"keys: is {shape(keys)}; give a JWKS as a mapping, or the path of a file with one as text"
             )
+        if self.keys is not None and self.certs_url is not None:
+            raise ConfigurationError("certs_url: stands beside keys, which are never fetched; leave one of them out")
         for listener in self.listeners:
             if not callable(listener):
                 raise ConfigurationError(f"listeners: {shape(listener)} cannot be called; give a list of callables")

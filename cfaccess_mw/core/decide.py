@@ -5,7 +5,7 @@ everything but the waiting is the same for blocking and asynchronous servers.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from cfaccess_mw.core.errors import (
@@ -45,7 +45,7 @@ class Pass:
     """
 
     identity: Identity | None
-    token: str | bytes | None
+    token: str | bytes | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

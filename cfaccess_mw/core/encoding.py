@@ -37,6 +37,11 @@ def decode_base64url(segment: bytes) -> bytes:
         raise ValueError("not base64url") from error
 
 
+# Levels of lists and objects. An application token has two or three; a much deeper one can be read here and not by a
+# handler that has called a few hundred functions when it asks for the claims.
+MAX_DEPTH = 64
+
+
 def _object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
@@ -62,7 +67,7 @@ _decoder = json.JSONDecoder(
 
 
 def decode_json_object(text: bytes) -> dict[str, Any]:
-    """Read a JSON object in strict UTF-8: no duplicate members, NaN, Infinity or overflowing numbers.
+    """Read a JSON object in strict UTF-8: no duplicate members, NaN, Infinity or overflowing numbers, 64 levels.
 
     Raises:
         ValueError: Anything else, however deep or long.
@@ -71,6 +76,20 @@ def decode_json_object(text: bytes) -> dict[str, Any]:
         value = _decoder.decode(text.decode())
     except (ValueError, RecursionError):
         value = None  # raised outside of this block: these errors keep the whole text, and chained ones end in logs
-    if type(value) is not dict:
+    if type(value) is not dict or (text.count(b"{") + text.count(b"[") > MAX_DEPTH and _depth(value) > MAX_DEPTH):
         raise ValueError("not a strict JSON object")
     return value
+
+
+def _depth(value: object) -> int:
+    """How deep lists and objects are nested; without recursion, since that is what it guards against."""
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        level = [
+            member
+            for outer in level
+            for member in (outer.values() if type(outer) is dict else outer if type(outer) is list else ())
+            if type(member) in (dict, list)
+        ]
+    return depth

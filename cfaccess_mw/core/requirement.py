@@ -25,6 +25,11 @@ class Requirement:
     rules: tuple[Rule, ...] = ()
     refusal: type[Refused] | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse a requirement that no audience limits: it would take a token of any application."""
+        if not self.audiences:
+            raise ValueError("a requirement has at least one set of audiences")
+
 
 def refused(refusal: type[Refused]) -> Requirement:
     """Return a requirement that nobody meets: even where ``refusal`` is overlooked, no token is for nobody."""

@@ -29,7 +29,7 @@ def test_the_defaults_are_those_of_the_manual() -> None:
     assert {
         field.name: getattr(made, field.name)
         for field in dataclasses.fields(made)
-        if field.name not in ("teams", "ruleset")
+        if field.name != "teams"
     } == {
         "team": ("acme",),
         "audience": (AUD,),
@@ -266,3 +266,8 @@ def test_there_is_no_configuration_without_team_and_audience(missing: str) -> No
     del given[missing]
     with pytest.raises(TypeError, match=missing):
         AccessConfig(**given)
+
+
+def test_keys_and_where_to_fetch_them_exclude_each_other() -> None:
+    with pytest.raises(ConfigurationError, match="certs_url: stands beside keys"):
+        config(keys={"keys": []}, certs_url="https://certs.example/keys")

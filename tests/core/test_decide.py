@@ -171,6 +171,16 @@ def test_requirement_by_token(
             assert decision.token == given
 
 
+def test_no_value_shows_a_token(world: World) -> None:
+    token = world.user()
+    assert token.decode() not in repr(world.decide(TOKEN, token))
+
+
+def test_a_requirement_without_audience_cannot_be_made() -> None:
+    with pytest.raises(ValueError, match="audiences"):
+        Requirement(access=Access.TOKEN, audiences=())
+
+
 def test_nobody_is_one_value(world: World) -> None:
     assert world.decide(PUBLIC, None) is NOBODY
     assert NOBODY.identity is None

@@ -156,3 +156,19 @@ def test_any_bytes_are_an_object_or_a_plain_error(text: bytes) -> None:
     except ValueError:
         return
     assert value == json.loads(text)
+
+
+@pytest.mark.parametrize("opening", ['{"a":', "["], ids=["objects", "lists"])
+def test_nesting_ends_at_64_levels(opening: str) -> None:
+    closing = "}" if opening[0] == "{" else "]"
+
+    def nested(levels: int) -> bytes:
+        return f'{{"custom":{opening * (levels - 1)}1{closing * (levels - 1)}}}'.encode()
+
+    assert decode_json_object(nested(64))
+    with pytest.raises(ValueError, match="strict JSON"):
+        decode_json_object(nested(65))
+
+
+def test_many_side_by_side_are_not_deep() -> None:
+    assert len(decode_json_object(b'{"groups":[' + b",".join([b"{}"] * 500) + b"]}")["groups"]) == 500

@@ -6,7 +6,7 @@ no default hides a reading that was forgotten.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Callable, Coroutine, Iterator, MutableMapping
 from typing import Any
 from urllib.parse import quote, unquote, unquote_to_bytes
 from wsgiref.util import setup_testing_defaults
@@ -52,7 +52,7 @@ def table(root: str) -> RuleTable:
     )
 
 
-def asgi(app: Callable[..., Awaitable[None]], runner: asyncio.Runner) -> Router:
+def asgi(app: Callable[..., Coroutine[Any, Any, None]], runner: asyncio.Runner) -> Router:
     """Reach a handler through an ASGI application; it answers with its own name."""
 
     def route(raw_path: bytes, path: str, root: str) -> str | None:
