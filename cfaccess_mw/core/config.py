@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from cfaccess_mw.core.errors import ConfigurationError
 from cfaccess_mw.core.rules import Rule
@@ -80,6 +80,22 @@ class AccessConfig:
     def __post_init__(self) -> None:
         """Validate everything, and replace what was given by its one normal form."""
         names = _texts("team", self.team, mend="give the name of your Access organisation, such as 'acme'")
+        audience = _texts("audience", self.audience, mend="give the AUD tag of the Access application")
+        ruleset = tuple(_rule(rule) for rule in _items("rules", self.rules, mend="give a list of rules"))
+        self._set(
+            team=names,
+            teams=self._read_teams(names),
+            audience=audience,
+            audiences=frozenset(map(_aud_tag, audience)),
+            rules=ruleset,
+            ruleset=ruleset,
+            scrub=tuple(_header_name(name) for name in _names("scrub", self.scrub)),
+            listeners=tuple(map(_listener, _items("listeners", self.listeners, mend="give a list of callables"))),
+        )
+        self._check_keys()
+        self._check_scalars()
+
+    def _read_teams(self, names: tuple[str, ...]) -> tuple[Team, ...]:
         if len(names) > 1 and not (self.team_url is self.certs_url is self.issuer is self.keys is None):
             raise ConfigurationError(
                 "team: several go with their own addresses and keys; leave out team_url, certs_url, issuer and keys"
@@ -89,42 +105,28 @@ class AccessConfig:
         )
         if len({team.issuer for team in teams}) < len(teams):
             raise ConfigurationError("team: the same team stands there twice; name each once")
-        audience = _texts("audience", self.audience, mend="give the AUD tag of the Access application")
-        for tag in audience:
-            if not tag.isascii() or not tag.isprintable() or " " in tag or "," in tag:
-                raise ConfigurationError(f"audience: {shape(tag)} is not an AUD tag; that is 64 hexadecimal characters")
-        ruleset = tuple(_rule(rule) for rule in _items("rules", self.rules, mend="give a list of rules"))
-        self._set(
-            teams=teams,
-            team=names,
-            audience=audience,
-            audiences=frozenset(audience),
-            rules=ruleset,
-            ruleset=ruleset,
-            scrub=tuple(_header_name(name) for name in _names("scrub", self.scrub)),
-            listeners=tuple(_items("listeners", self.listeners, mend="give a list of callables")),
-        )
+        return teams
+
+    def _check_keys(self) -> None:
         keys: object = self.keys
         if keys is not None and (not isinstance(keys, str | Mapping) or not keys):
             raise ConfigurationError(
                 f"keys: is {shape(keys)}; give a JWKS as a mapping, or the path of a file with one as text"
             )
-        if self.keys is not None and self.certs_url is not None:
+        if keys is not None and self.certs_url is not None:
             raise ConfigurationError("certs_url: stands beside keys, which are never fetched; leave one of them out")
-        for listener in self.listeners:
-            if not callable(listener):
-                raise ConfigurationError(f"listeners: {shape(listener)} cannot be called; give a list of callables")
+
+    def _check_scalars(self) -> None:
         for name, low, high in _RANGES:
             self._check_range(name, low, high)
         for name in _FLAGS:
             if type(getattr(self, name)) is not bool:
                 raise ConfigurationError(f"{name}: is {shape(getattr(self, name))}; give true or false")
         for name, choices in _CHOICES:
-            if not any(
-                type(getattr(self, name)) is type(choice) and getattr(self, name) == choice for choice in choices
-            ):
+            value = getattr(self, name)
+            if not any(type(value) is type(choice) and value == choice for choice in choices):
                 wanted = " or ".join(map(repr, choices))
-                raise ConfigurationError(f"{name}: is {shape(getattr(self, name))}; give {wanted}")
+                raise ConfigurationError(f"{name}: is {shape(value)}; give {wanted}")
 
     def _set(self, **values: object) -> None:
         for name, value in values.items():
@@ -200,6 +202,18 @@ def _names(key: str, value: object) -> tuple[str, ...]:
     mend = "give names of headers"
     names = value if isinstance(value, str) else _items(key, value, mend=mend)
     return () if names == () else _texts(key, names, mend=mend)
+
+
+def _aud_tag(tag: str) -> str:
+    if not tag.isascii() or not tag.isprintable() or " " in tag or "," in tag:
+        raise ConfigurationError(f"audience: {shape(tag)} is not an AUD tag; that is 64 hexadecimal characters")
+    return tag
+
+
+def _listener(listener: Any) -> Callable[..., None]:
+    if not callable(listener):
+        raise ConfigurationError(f"listeners: {shape(listener)} cannot be called; give a list of callables")
+    return cast("Callable[..., None]", listener)
 
 
 def _rule(value: object) -> Rule:

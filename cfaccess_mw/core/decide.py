@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from cfaccess_mw.core.errors import (
+    DuplicateToken,
     InvalidToken,
     KeysUnavailable,
     NoToken,
@@ -23,6 +24,7 @@ from cfaccess_mw.core.keys import Key, KeySnapshot
 from cfaccess_mw.core.memory import Memory
 from cfaccess_mw.core.requirement import Requirement
 from cfaccess_mw.core.rules import Access
+from cfaccess_mw.core.token import is_joined
 from cfaccess_mw.core.verifier import KeySource, Proof, Verifier
 
 MEMORY_COUNT = 10_000
@@ -179,7 +181,7 @@ class Gate:
                 return _without_key(Lacking(issuer=candidate.issuer, kid=candidate.kid), answers)
             proof = self._verifier.prove(candidate, key, now)
         except InvalidToken as error:
-            return Refusal(error=type(error)())
+            return Refusal(error=DuplicateToken() if is_joined(token) else type(error)())
         entry = _Remembered(proof, token, source, snapshot)
         self._memory.put(token, entry, 2 * len(token) + _ENTRY_WEIGHT)
         return entry.passing

@@ -44,6 +44,15 @@ class Parts:
     signing_input: bytes
 
 
+def is_joined(token: str | bytes) -> bool:
+    """Say whether a server made one text of several headers: with a comma, some with white space; no token has either.
+
+    This is asked of a token that was refused already, and only tells why: neither can be decoded.
+    """
+    text = token.decode("latin-1") if isinstance(token, bytes) else token
+    return "," in text or (text != "" and text.split(maxsplit=1) != [text])
+
+
 def take_apart(token: str | bytes) -> Parts:
     """Split and decode a token in compact serialisation (RFC 7515 section 7.1).
 

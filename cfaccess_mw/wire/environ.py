@@ -1,11 +1,9 @@
 """What does a WSGI environ say, and what of it may the application see? (PEP 3333)"""
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
 from cfaccess_mw.core.decide import Given, Pass
-from cfaccess_mw.core.errors import DuplicateToken
 from cfaccess_mw.core.identity import Identity
 from cfaccess_mw.wire.cookies import read_cookies, without_ours
 from cfaccess_mw.wire.names import ASSERTION, EMAIL, Names
@@ -16,9 +14,6 @@ ASSERTION_KEY = "HTTP_" + ASSERTION.upper().replace("-", "_")
 EMAIL_KEY = "HTTP_" + EMAIL.upper().replace("-", "_")
 
 AUTH_TYPE = "Cloudflare-Access"
-
-# Servers join repeated headers with a comma, some with white space after it; no token has either.
-_JOINED = re.compile(r"[,\s]")
 
 # Where servers put the request target as it came (gunicorn; uWSGI, mod_wsgi, waitress and Werkzeug).
 _RAW_TARGETS = ("RAW_URI", "REQUEST_URI")
@@ -47,7 +42,7 @@ class EnvironReader:
         """What the assertion header gave, and the values of our cookies where they count and there is no header."""
         token = environ.get(ASSERTION_KEY)
         if token is not None:
-            return (DuplicateToken if _JOINED.search(token) else token), ()
+            return token, ()
         if self._cookie and "HTTP_COOKIE" in environ:
             found = read_cookies((environ["HTTP_COOKIE"],))
             return (None, found) if isinstance(found, tuple) else (found, ())

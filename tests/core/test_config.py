@@ -26,11 +26,7 @@ def listener(event: object) -> None:
 
 def test_the_defaults_are_those_of_the_manual() -> None:
     made = config()
-    assert {
-        field.name: getattr(made, field.name)
-        for field in dataclasses.fields(made)
-        if field.name != "teams"
-    } == {
+    assert {field.name: getattr(made, field.name) for field in dataclasses.fields(made) if field.name != "teams"} == {
         "team": ("acme",),
         "audience": (AUD,),
         "audiences": frozenset({AUD}),

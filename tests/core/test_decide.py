@@ -181,6 +181,30 @@ def test_a_requirement_without_audience_cannot_be_made() -> None:
         Requirement(access=Access.TOKEN, audiences=())
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param("{0},{0}", id="joined"),
+        pytest.param("{0}, {0}", id="joined-with-space"),
+        pytest.param("{0} {0}", id="space"),
+        pytest.param("{0}\t", id="tab"),
+        pytest.param(" {0}", id="nothing-is-stripped"),
+        pytest.param("{0}\n", id="newline"),
+        pytest.param("," * 20_000, id="before-its-size"),
+        pytest.param("a, b", id="garbage"),
+    ],
+)
+@pytest.mark.parametrize("kind", [str, bytes])
+def test_what_a_server_joined_is_two_tokens(world: World, spoil: str, kind: type) -> None:
+    text = spoil.format(world.user().decode())
+    assert refusal(world.decide(TOKEN, text if kind is str else text.encode())) is DuplicateToken
+
+
+@pytest.mark.parametrize("text", ["", "x", "a.b.c", "\u00e9", "a" * 20_000])
+def test_what_is_merely_bad_is_not(world: World, text: str) -> None:
+    assert refusal(world.decide(TOKEN, text)) is not DuplicateToken
+
+
 def test_nobody_is_one_value(world: World) -> None:
     assert world.decide(PUBLIC, None) is NOBODY
     assert NOBODY.identity is None

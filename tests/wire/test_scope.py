@@ -24,9 +24,7 @@ def reader(*, cookie: bool = False, host: bool = False) -> ScopeReader:
         pytest.param([(ASSERTION, b"")], True, b"", (), id="an-empty-header-is-a-header"),
         pytest.param([(ASSERTION, b" a.b.c ")], False, b" a.b.c ", (), id="nothing-is-stripped"),
         pytest.param([(ASSERTION, b"a")] * 2, False, DuplicateToken, (), id="two-equal-headers"),
-        pytest.param(
-            [(ASSERTION, b"a"), (b"Cf-Access-Jwt-Assertion", b"b")], False, DuplicateToken, (), id="cases"
-        ),
+        pytest.param([(ASSERTION, b"a"), (b"Cf-Access-Jwt-Assertion", b"b")], False, DuplicateToken, (), id="cases"),
         pytest.param([(COOKIE, b"CF_Authorization=x")], False, None, (), id="cookie-not-enabled"),
         pytest.param([(COOKIE, b"CF_Authorization=x")], True, None, ("x",), id="cookie-enabled"),
         pytest.param([(ASSERTION, b"a"), (COOKIE, b"CF_Authorization=x")], True, b"a", (), id="header-before-cookie"),
