@@ -45,7 +45,12 @@ def test_the_token_is_found(
         pytest.param({"PATH_INFO": "/\xc3\xa9"}, "/\u00e9", id="utf-8-in-the-latin-1-tunnel"),
         pytest.param({"PATH_INFO": "/\xe9"}, None, id="not-utf-8"),
         pytest.param({"PATH_INFO": "/\u4e2d"}, None, id="not-even-latin-1"),
-        pytest.param({"SCRIPT_NAME": "/\xc3", "PATH_INFO": "\xa9"}, "/\u00e9", id="split-character"),
+        pytest.param({"SCRIPT_NAME": "/api", "PATH_INFO": "x/admin"}, None, id="not-cut-at-a-slash"),
+        pytest.param({"PATH_INFO": "admin"}, None, id="no-slash"),
+        pytest.param({"PATH_INFO": "*"}, None, id="asterisk-form"),
+        pytest.param(
+            {"SCRIPT_NAME": "/static", "PATH_INFO": "/admin", "HTTP_SCRIPT_NAME": "/static"}, None, id="mount-by-header"
+        ),
     ],
 )
 def test_the_path_is_read(environ: Environ, path: str | None) -> None:

@@ -1,0 +1,72 @@
+"""Servers that run, and the tokens that are good for them."""
+
+import importlib.util
+import json
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+import pytest
+
+from cfaccess_mw.emulator.issuer import Issuer
+from cfaccess_mw.emulator.signing_key import SigningKey
+from tests.servers.matrix import PAIRS, SERVERS, Pair
+from tests.servers.process import Running, running
+from tests.servers.raw import exchange
+from tests.servers.tables import Trick
+from tests.tokens import AUD, OTHER_AUD
+
+_AT_ONCE: Final = 16  # connections; the rows of a table do not wait for each other
+
+Send = Callable[[Running, list[Trick]], Mapping[str, bytes]]
+
+
+@pytest.fixture(scope="session")
+def issuer() -> Issuer:
+    """A team that signs now: the servers are processes of their own, whose clock is the real one."""
+    return Issuer("acme")
+
+
+@pytest.fixture(scope="session")
+def environment(issuer: Issuer, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """What a server is told of the team."""
+    keys = tmp_path_factory.mktemp("keys") / "keys.json"
+    keys.write_text(json.dumps(issuer.certs()))
+    return {"CFACCESS_TEAM": issuer.team, "CFACCESS_AUDIENCE": AUD, "CFACCESS_KEYS": str(keys)}
+
+
+@pytest.fixture(scope="session")
+def tokens(issuer: Issuer, stranger: SigningKey) -> Mapping[str, str]:
+    """A good token of Alice's and one of Bob's, and bad ones by what is wrong with them."""
+    return {
+        "good": issuer.user("alice@example.com", audience=AUD),
+        "bob": issuer.user("bob@example.com", audience=AUD),
+        "other": issuer.user("mallory@example.com", audience=OTHER_AUD),
+        "foreign": issuer.user("mallory@example.com", audience=AUD, key=stranger),
+        "expired": issuer.user("alice@example.com", audience=AUD, expires_in=-3_600),
+    }
+
+
+@pytest.fixture(scope="session", params=PAIRS, ids=str)
+def server(
+    request: pytest.FixtureRequest, environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    """A server with an application; pytest sorts the tests so that each starts once."""
+    pair: Pair = request.param
+    package = SERVERS[pair.server].package
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
+    with running(pair, environment, tmp_path_factory.mktemp("server")) as up:
+        yield up
+
+
+@pytest.fixture(scope="session")
+def send() -> Send:
+    """Sends all rows of a table, and gives what came back by id."""
+
+    def send(server: Running, tricks: list[Trick]) -> Mapping[str, bytes]:
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            answers = pool.map(lambda trick: exchange(server.port, trick.data, unfinished=trick.unfinished), tricks)
+            return dict(zip([trick.id for trick in tricks], answers, strict=True))
+
+    return send
