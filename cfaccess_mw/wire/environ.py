@@ -51,10 +51,10 @@ class EnvironReader:
     def path(self, environ: Environ) -> str | None:
         """``SCRIPT_NAME`` and ``PATH_INFO`` as one path, or None where it cannot be one.
 
-        That is: its bytes are not UTF-8; ``PATH_INFO`` begins with something else than ``/``, as behind servers that cut
-        the mount off without regard to segments, and then frameworks disagree (RFC 3875 section 4.1.5); or the request
-        has a header ``SCRIPT_NAME``. gunicorn takes the mount from that header of every peer it trusts, and by default
-        that is everybody on loopback, such as all clients of a proxy or a tunnel on the same machine.
+        That is: its bytes are not UTF-8; or ``PATH_INFO`` begins with something else than ``/``, as behind servers that
+        cut the mount off without regard to segments, and then frameworks disagree (RFC 3875 section 4.1.5); or there is
+        a header ``SCRIPT_NAME``. gunicorn takes the mount from that header of every peer it trusts, and by default that
+        is everybody on loopback, such as all clients of a proxy or a tunnel on the same machine.
         """
         inside: str = environ.get("PATH_INFO", "")
         if "HTTP_SCRIPT_NAME" in environ or (inside and inside[0] != "/"):
