@@ -21,6 +21,14 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder from which a process of its own can import the tests, and the package only where it is installed."""
+    folder = tmp_path_factory.mktemp("alone")
+    (folder / "tests").symlink_to(Path(__file__).parent, target_is_directory=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def issuer() -> Issuer:
     """A team that signs, at ``NOW`` and no other time; making its keys takes 0.2 s, so all tests share it."""
     return Issuer("acme", clock=lambda: NOW)

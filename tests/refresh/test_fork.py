@@ -10,8 +10,6 @@ import pytest
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 
-ROOT = Path(__file__).parent.parent.parent
-
 SCRIPT = """
 import os, sys, threading, warnings
 from cfaccess_mw.core.freshness import PRESENT, ABSENT
@@ -83,14 +81,20 @@ sys.exit(os.waitstatus_to_exitcode(status))
         ),
     ],
 )
-def test_a_child_goes_on_by_itself(before: str, in_child: str, in_parent: str) -> None:
+def test_a_child_goes_on_by_itself(alone: Path, before: str, in_child: str, in_parent: str) -> None:
     script = SCRIPT.format(
         before=textwrap.dedent(before).strip(),
         in_child=textwrap.indent(textwrap.dedent(in_child).strip(), " " * 8).strip(),
         in_parent=textwrap.dedent(in_parent).strip(),
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], check=False, cwd=ROOT, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", script],
+        check=False,
+        cwd=alone,
+        env={**os.environ, "PYTHONPATH": str(alone)},
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -101,5 +105,5 @@ import sys
 import cfaccess_mw.refresh.registry, cfaccess_mw.refresh.static
 print([name for name in ("anyio", "asyncio", "httpx", "ssl", "starlette", "trio") if name in sys.modules])
 """
-    done = subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert done.stdout == "[]\n"

@@ -4,6 +4,7 @@ import importlib.util
 import json
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -49,14 +50,17 @@ def tokens(issuer: Issuer, stranger: SigningKey) -> Mapping[str, str]:
 
 @pytest.fixture(scope="session", params=PAIRS, ids=str)
 def server(
-    request: pytest.FixtureRequest, environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    environment: Mapping[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+    alone: Path,
 ) -> Iterator[Running]:
     """A server with an application; pytest sorts the tests so that each starts once."""
     pair: Pair = request.param
     package = SERVERS[pair.server].package
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"{package} is not installed")
-    with running(pair, environment, tmp_path_factory.mktemp("server")) as up:
+    with running(pair, environment, tmp_path_factory.mktemp("server"), alone) as up:
         yield up
 
 

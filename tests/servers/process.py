@@ -13,7 +13,6 @@ from typing import Final
 from tests.servers.matrix import SERVERS, Pair
 from tests.servers.raw import Conversation, get
 
-ROOT: Final = Path(__file__).parents[2]
 PATIENCE: Final = 30.0  # seconds for a server to come up on a busy machine
 _TRIES: Final = 3  # ports: between asking for a free one and using it, another process may take it
 
@@ -42,13 +41,14 @@ class Running:
 
 
 @contextmanager
-def running(pair: Pair, environment: Mapping[str, str], folder: Path) -> Iterator[Running]:
+def running(pair: Pair, environment: Mapping[str, str], folder: Path, alone: Path) -> Iterator[Running]:
     """Run a server until the block ends.
 
     Args:
         pair: What to run.
         environment: Further variables for it.
         folder: Where its output goes.
+        alone: Where the tests can be imported from.
 
     Raises:
         DidNotStart: It left early, on three ports.
@@ -59,8 +59,8 @@ def running(pair: Pair, environment: Mapping[str, str], folder: Path) -> Iterato
         with log.open("wb") as output:
             process = subprocess.Popen(
                 _command(pair, port),
-                cwd=ROOT,
-                env={**os.environ, **environment, **_variables(pair)},
+                cwd=alone,
+                env={**os.environ, **environment, **_variables(pair), "PYTHONPATH": str(alone)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -80,7 +80,7 @@ def _command(pair: Pair, port: int) -> list[str]:
 
 
 def _variables(pair: Pair) -> dict[str, str]:
-    variables = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    variables = {"PYTHONUNBUFFERED": "1"}
     if pair.mount:
         variables["SERVERS_MOUNT"] = pair.mount
         if SERVERS[pair.server].mounts_by_variable:
