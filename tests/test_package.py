@@ -35,7 +35,7 @@ def test_what_is_not_code_is_installed_too() -> None:
     assert {"cfaccess_mw/py.typed", "cfaccess_mw/wire/refusal.html", "cfaccess_mw/emulator/style.css"} <= files
 
 
-@pytest.mark.skipif(os.environ.get("CFACCESS_TESTED") != "wheel", reason="only tox tests the wheel")
+@pytest.mark.skipif(os.environ.get("TESTED_PACKAGE") != "wheel", reason="only tox tests the wheel")
 def test_the_wheel_is_what_is_tested() -> None:
     assert "site-packages" in Path(cfaccess_mw.__file__).parts
 
