@@ -121,8 +121,9 @@ class Freshness(Generic[T]):
         self._held: _Held[T] | None = None
         self._flight: Flight | None = None
         self._proved = 0  # the number of the last flight that succeeded
-        self._void = 0  # answers of flights up to this number come from a life that is over
+        self._void = 0  # answers of flights up to this number come from another process
         self._abandoned = 0  # in a row
+        self._cut_short = False  # a flight ended without a word since the last that succeeded or failed
         self._requested_at = _NEVER  # when an asker's flight may begin
         self._bucket_full_at = _ALWAYS
         self._attended_at = _ALWAYS
@@ -137,6 +138,7 @@ class Freshness(Generic[T]):
             return None
         if self._routine_at > now:  # an asker's flight: it costs a token, the routine ones are free
             self._bucket_full_at = max(self._bucket_full_at, now) + self.timing.bucket_period
+        self._cut_short = self._cut_short or self._flight is not None  # that one is lost
         self._requested_at = _NEVER
         self.flights += 1
         lost_at = now + self.timing.deadline + self.timing.grace
@@ -196,6 +198,8 @@ class Freshness(Generic[T]):
     def abandon(self, flight: Flight, now: float) -> None:
         """Note that a flight's driver was cancelled, which says nothing about the endpoint: one is free.
 
+        Nor does it say that what we hold is still good: it grows stale like after a failure.
+
         Several in a row are paused for like failures. Otherwise an application that makes an event loop for each
         request, and ends it with the request, would begin a fetch with each.
         """
@@ -204,8 +208,19 @@ class Freshness(Generic[T]):
         abandoned = self._abandoned + 1
         self._end(flight, failures=self.failures)
         self._abandoned = abandoned
+        self._cut_short = True
         if abandoned > 1:
             self.retry_at = now + self._backoff(abandoned - 1)
+        self.pass_time(now)
+
+    def withdraw(self, flight: Flight, now: float) -> None:
+        """Take back a flight whose driver never came to life, as if it had not begun; its token is given back."""
+        if flight is not self._flight:
+            return
+        self._flight = None
+        if self._routine_at > flight.began:
+            self._bucket_full_at -= self.timing.bucket_period
+            self._requested_at = flight.began
         self.pass_time(now)
 
     # What a reader asks
@@ -259,7 +274,7 @@ class Freshness(Generic[T]):
         if held is not None:
             for turn, happened in (
                 (Turn.AGED, now >= held.ahead_at),
-                (Turn.OUTLIVED, now >= held.outlived_at and self.failures > 0),
+                (Turn.OUTLIVED, now >= held.outlived_at and (self.failures > 0 or self._cut_short)),
                 (Turn.RAN_OUT, now >= held.dropped_at),
             ):
                 if happened and turn in TRANSITIONS[self.state]:
@@ -299,11 +314,15 @@ class Freshness(Generic[T]):
         self._settle()
 
     def close(self) -> None:
-        """Let go: nothing is fetched or answered, and what is held is kept aside. The pause after failures stays."""
+        """Let go: nothing is answered, no flight begins, and what is held is kept aside.
+
+        The pause after failures stays. So does a flight in the air, and what it brings is kept aside as well: where
+        each request opens and closes us (AWS Lambda), no flight would ever come to its end otherwise.
+        """
         if self.state is not State.CLOSED:
             self._turn(Turn.CLOSED)
             self.snapshot = None
-            self.void()
+            self._forget_askers()
 
     def reopen(self, now: float) -> None:
         """Go on with what was kept aside, as old as it is by now."""
@@ -318,9 +337,7 @@ class Freshness(Generic[T]):
         """Forget the flight in the air, whoever asked for one, and what was in the middle of changing (a fork)."""
         self._flight = None
         self._void = self.flights
-        self._requested_at = _NEVER
-        self._missing = self._nothing_missing()
-        self._settle()
+        self._forget_askers()
 
     # The machine
 
@@ -339,13 +356,19 @@ class Freshness(Generic[T]):
         self._turn(turn)
         self._held = held
         self._missing = self._nothing_missing()
-        self.snapshot = held.snapshot
+        self.snapshot = None if self.state is State.CLOSED else held.snapshot
+
+    def _forget_askers(self) -> None:
+        self._requested_at = _NEVER
+        self._missing = self._nothing_missing()
+        self._settle()
 
     def _end(self, flight: Flight, *, failures: int = 0) -> None:
         if self._flight is not None and self._flight.number <= flight.number:
             self._flight = None
         self.failures = failures
         self._abandoned = 0
+        self._cut_short = False
         self.retry_at = _ALWAYS
 
     def _settle(self) -> None:

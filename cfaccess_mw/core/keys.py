@@ -122,18 +122,25 @@ def _import_key(jwk: object) -> Key | str:
     return Key(kid=jwk["kid"], thumbprint=thumbprint, size=(modulus.bit_length() + 7) // 8, public_key=public_key)
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | None:
-    """An object with a member given twice is nothing that we know how to read, but it costs only itself."""
+@dataclass(frozen=True, slots=True)
+class _Repeating:
+    """An object with a member given twice is nothing that we know how to read as a key, but it costs only itself."""
+
+    members: list[tuple[str, Any]]
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Repeating:
     members = dict(pairs)
-    return members if len(members) == len(pairs) else None
+    return members if len(members) == len(pairs) else _Repeating(pairs)
 
 
 def _no_number(_: str) -> None:
     """No member that counts is a number: one never passes for a text, and one of 5,000 digits never costs the set."""
 
 
+# Not strict: a raw control character makes a bad key id, not a bad document.
 _decoder = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=_no_number, parse_float=_no_number, parse_constant=_no_number
+    object_pairs_hook=_object, parse_int=_no_number, parse_float=_no_number, parse_constant=_no_number, strict=False
 )
 
 
@@ -141,21 +148,26 @@ def parse_jwks(body: bytes) -> KeySnapshot:
     """Read a certs document (RFC 7517; Cloudflare, "Validate JWTs").
 
     Args:
-        body: The document. Invalid UTF-8 costs the keys in which it stands, no others.
+        body: The document. Invalid UTF-8 or a control character costs the keys in which it stands, no others. What is
+            nested more deeply than Python's parser follows (some hundred levels; where else, nobody could tell) costs
+            the whole document: that fetch has failed, and the last good set is kept.
 
     Raises:
-        KeySetError: Not a JSON object with a list ``keys``, or none of the keys can be used.
+        KeySetError: Not a JSON object with one list ``keys``, or none of the keys can be used.
     """
     try:
         document = _decoder.decode(body.decode("utf-8-sig", "replace"))
     except (ValueError, RecursionError):
         document = None  # raised outside of this block: these errors keep the whole document
-    if type(document) is not dict:
+    if type(document) is not dict and type(document) is not _Repeating:
         raise KeySetError("the certs document is not a JSON object")
-    entries = document.get("keys")
-    if type(entries) is not list:
+    members = document.members if isinstance(document, _Repeating) else document.items()
+    given = [value for name, value in members if name == "keys"]
+    if len(given) > 1:
+        raise KeySetError("the certs document has more than one list of keys")
+    if not given or type(given[0]) is not list:
         raise KeySetError("the certs document has no list of keys")
-    return _snapshot(entries)
+    return _snapshot(given[0])
 
 
 def _snapshot(entries: list[object]) -> KeySnapshot:

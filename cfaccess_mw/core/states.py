@@ -14,7 +14,7 @@ class State(Enum):
     COLD = "cold"  # nothing yet
     FRESH = "fresh"  # younger than its refresh-ahead point
     DUE = "due"  # past that point: good, and fetched again in the background
-    STALE = "stale"  # past its lifetime and the last attempt failed: still good, and counted
+    STALE = "stale"  # past its lifetime and the last attempt failed, or never came to an end: still good, and counted
     EXPIRED = "expired"  # older than hard_ttl: dropped, as good as cold
     STATIC = "static"  # given outright: never fetched
     CLOSED = "closed"  # nobody holds us: what we have is kept aside
@@ -27,7 +27,7 @@ class Turn(Enum):
     ADOPTED = "a snapshot of an earlier process was handed in"
     GIVEN = "a snapshot was given outright"
     AGED = "the refresh-ahead point passed"
-    OUTLIVED = "the lifetime ended, and the last attempt failed"
+    OUTLIVED = "the lifetime ended, and the last attempt failed or was cut short"
     RAN_OUT = "hard_ttl ended"
     CLOSED = "the last holder let go"
     REOPENED_EMPTY = "held again, with nothing kept"
@@ -53,6 +53,11 @@ TRANSITIONS: Mapping[State, Mapping[Turn, State]] = MappingProxyType(
         State.STALE: {Turn.SUCCEEDED: State.FRESH, Turn.RAN_OUT: State.EXPIRED, Turn.CLOSED: State.CLOSED},
         State.EXPIRED: {Turn.SUCCEEDED: State.FRESH, Turn.ADOPTED: State.DUE, Turn.CLOSED: State.CLOSED},
         State.STATIC: {Turn.CLOSED: State.CLOSED},
-        State.CLOSED: {Turn.REOPENED_EMPTY: State.COLD, Turn.REOPENED: State.FRESH, Turn.REOPENED_GIVEN: State.STATIC},
+        State.CLOSED: {
+            Turn.SUCCEEDED: State.CLOSED,  # a flight that was in the air: kept aside with the rest
+            Turn.REOPENED_EMPTY: State.COLD,
+            Turn.REOPENED: State.FRESH,
+            Turn.REOPENED_GIVEN: State.STATIC,
+        },
     }
 )

@@ -1,7 +1,11 @@
 """Which host is meant, and is it this machine?"""
 
 import ipaddress
+import re
 from collections.abc import Iterable
+
+# Servers take nearly anything for a host, and it stands in our redirects and content security policies.
+_HOST = re.compile(r"(?P<host>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5})?)?")
 
 
 def split_host(value: bytes) -> tuple[str, str]:
@@ -9,17 +13,16 @@ def split_host(value: bytes) -> tuple[str, str]:
 
     Returns:
         The host in lower case without a trailing dot (an IPv6 address keeps its brackets), and the port with its
-        colon, or an empty text where none is given.
+        colon, or an empty text where none is given. Two empty texts where it is not a host.
     """
-    text = value.decode("latin-1").strip().lower()
-    host, colon, port = text.rpartition(":")
-    if not colon or port.endswith("]"):
-        host, port = text, ""
-    return host.removesuffix("."), f":{port}" if port else ""
+    match = _HOST.fullmatch(value.decode("latin-1").strip().lower())
+    if match is None:
+        return "", ""
+    return match["host"].removesuffix("."), f":{match['port']}" if match["port"] else ""
 
 
 def requested_host(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, str]:
-    """The host and port that a request asks for; empty where it names none, or more than one."""
+    """The host and port that a request asks for; empty where it names none, a bad one, or more than one."""
     values = [value for name, value in headers if name == b"host"]
     return split_host(values[0]) if len(values) == 1 else ("", "")
 

@@ -1,8 +1,8 @@
 """Who does what the machine decides?
 
-One coroutine, ``Driver.tend``, in one of three places: a background task of the current event loop, a task of an ASGI
-lifespan, or a daemon thread with a loop of its own. A refresher employs one driver at a time, whatever the number of
-loops that ask. Requests never fetch: a request that is cancelled would take the flight of others with it.
+One coroutine, ``Driver.tend``, in one of two places: a daemon thread with a loop of its own, or, for a fetcher that is
+asynchronous, a background task of the event loop that asked. A refresher employs one driver at a time, whatever the
+number of loops that ask. Requests never fetch: a request that is cancelled would take the flight of others with it.
 
 A driver whose loop or thread has died cannot say so. It is found out when its loop does not take a call, or when it
 lets something wait for longer than ``Timing.grace``; then another is employed.
@@ -38,11 +38,13 @@ class Driver:
     """One employment: made for a refresher, it tends it until it is stopped, replaced or dies.
 
     Attributes:
+        first: What it has to do as soon as it lives.
         flight: The flight it is on. Guarded by the refresher's lock, as is ``poked_at``.
         poked_at: When it was first poked without having answered, in monotonic seconds.
     """
 
     def __init__(self, refresher: "Shared[Any]") -> None:
+        self.first: Attempt[Any] | None = None
         self.flight: Flight | None = None
         self.poked_at: float | None = None
         self._refresher = refresher
@@ -95,9 +97,9 @@ class Driver:
                 while refresher.employs(self):
                     # Before we look: a poke that comes after the look ends the rest.
                     self._poked = poked = anyio.Event()
-                    attempt = refresher.begin(self)
+                    attempt, self.first = self.first or refresher.begin(self), None
                     if attempt is None:
-                        with anyio.move_on_after(refresher.pause()):
+                        with anyio.move_on_after(refresher.pause(self)):
                             await poked.wait()
                     else:
                         await self._fly(attempt, limiter)

@@ -89,32 +89,20 @@ class Refresher(Shared[T]):
         """Do the same as ``ahydrate`` from a thread."""
         self._demand(self.obtain_blocking(None, patience=self._flight_time if patience is None else patience))
 
-    async def tend(self) -> None:
-        """Be the driver until closed, as a task of the caller's: that of an ASGI lifespan, say."""
-        from cfaccess_mw.refresh.drivers import Driver  # noqa: PLC0415 - imports anyio
-
-        driver = Driver(self)
-        with self._machine() as machine:
-            if machine.state is State.CLOSED:
-                return
-            retired, self._driver = self._driver, driver
-        if retired is not None:
-            retired.stop()
-        await driver.tend()
-
     def give(self, content: T) -> None:
         """Hold this, and never fetch. Only for one that has just been made."""
         with self._machine() as machine:
             machine.give(Edition(content=content))
 
     def close(self) -> None:
-        """Stop fetching and answering; what is held is kept aside."""
+        """Stop answering, and fetching; what is held is kept aside, and what a flight in the air will bring."""
         with self._machine() as machine:
             machine.close()
-            driver, self._driver = self._driver, None
-            self._loops_end = False
+            driver = self._driver
+            if driver is not None and driver.flight is None:
+                self._driver = None
             woken = self._drain()
-        if driver is not None:
+        if driver is not None and not self.employs(driver):
             driver.stop()
         wake(woken)
 

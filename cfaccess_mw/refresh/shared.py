@@ -20,7 +20,7 @@ from cfaccess_mw.core.freshness import Freshness, KeyAnswer, Waiting
 from cfaccess_mw.core.states import State
 from cfaccess_mw.core.timing import Timing
 from cfaccess_mw.refresh.editions import Attempt, Edition, described
-from cfaccess_mw.refresh.fetchers import AnyFetcher, Document, Threads, check_fetcher
+from cfaccess_mw.refresh.fetchers import AnyFetcher, AsyncFetcher, Document, Threads, check_fetcher
 from cfaccess_mw.telemetry.events import Event, Listener, tell
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 W = TypeVar("W", bound="Waker")
 
-_DEFAULT_TIMING = Timing()
+DEFAULT_TIMING = Timing()
 
 # What is told when time alone has changed the state.
 _TOLD = {State.STALE: ("stale", logging.WARNING), State.EXPIRED: ("expired", logging.ERROR)}
@@ -47,6 +47,8 @@ class Shared(Generic[T]):
         timing: The numbers.
         name: What it is, for events: ``keys-fetched``.
         describe: What is told of a success.
+        is_held: Whether anybody holds us. It is asked under the lock and must take none; where it says no, and nobody
+            waits, the driver closes us instead of beginning a flight.
         clock: Monotonic seconds.
         random: Numbers of [0, 1).
 
@@ -65,9 +67,10 @@ class Shared(Generic[T]):
         fetcher: AnyFetcher | None,
         parse: Callable[[bytes], T],
         holds: Callable[[T, str], bool],
-        timing: Timing = _DEFAULT_TIMING,
+        timing: Timing = DEFAULT_TIMING,
         name: str = "keys",
         describe: Callable[[T], Mapping[str, object]] = described,
+        is_held: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.monotonic,
         random: Callable[[], float] = _random.random,
     ) -> None:
@@ -81,6 +84,9 @@ class Shared(Generic[T]):
         self.parse = parse
         self.snapshot: T | None = None
         self._describe = describe
+        self._is_held = is_held
+        # What blocks is fetched by a thread from the start: so a loop that ends takes no flight with it.
+        self._for_loops = isinstance(fetcher, AsyncFetcher)
         self._clock = clock
         self._freshness = Freshness[Edition[T]](
             holds=lambda edition, wanted: holds(edition.content, wanted), random=random, timing=timing
@@ -103,12 +109,18 @@ class Shared(Generic[T]):
             if self._driver is not driver:
                 return None
             driver.poked_at = None
-            driver.flight = machine.begin(self._clock())
-            return None if driver.flight is None else Attempt(flight=driver.flight, known=machine.snapshot)
+            now = self._clock()
+            if now >= machine.wake_at and not self._is_held() and not any(self._waiting):
+                machine.close()
+                self._driver = None
+                return None
+            return self._take_off(driver, machine, now)
 
-    def pause(self) -> float:
-        """For how many seconds nothing is to be done."""
+    def pause(self, driver: "Driver") -> float:
+        """For how many seconds ``driver`` has nothing to do; one that is dismissed has to end."""
         with self._machine() as machine:
+            if self._driver is not driver:
+                return 0.0
             return max(0.0, machine.wake_at - self._clock())
 
     def read(self, attempt: Attempt[T], document: Document) -> Edition[T]:
@@ -129,10 +141,10 @@ class Shared(Generic[T]):
     def succeed(self, driver: "Driver", attempt: Attempt[T], edition: Edition[T], *, max_age: float | None) -> None:
         """End a flight that brought something."""
         with self._machine() as machine:
-            driver.flight = None
             taken = machine.succeed(attempt.flight, edition, self._clock(), max_age=max_age)
             if taken:
                 self._reason = None
+            self._landed(driver, machine)
             woken = self._drain()
         wake(woken)
         if taken:
@@ -149,12 +161,12 @@ class Shared(Generic[T]):
     ) -> None:
         """End a flight that brought nothing; ``error`` names a class that we did not expect."""
         with self._machine() as machine:
-            driver.flight = None
             now = self._clock()
             counted = machine.fail(attempt.flight, now, retry_after=retry_after)
             if counted:
                 self._reason = reason
             facts = {"reason": reason, "failures": machine.failures, "retry_in": round(machine.retry_at - now, 1)}
+            self._landed(driver, machine)
             woken = self._drain()
         wake(woken)
         if counted:
@@ -166,8 +178,9 @@ class Shared(Generic[T]):
             if driver.flight is None and self._driver is not driver:
                 return
             if driver.flight is not None:
-                machine.abandon(driver.flight, self._clock())
-                driver.flight = None
+                end = machine.abandon if driver.first is None else machine.withdraw
+                end(driver.flight, self._clock())
+                driver.flight = driver.first = None
             if self._driver is driver:
                 self._driver = None
                 self._loops_end = True
@@ -255,10 +268,22 @@ class Shared(Generic[T]):
                 return True  # somebody else was quicker
             self._driver = driver
             self._loops_end = self._loops_end or dead is not None
-            in_thread = blocking or self._loops_end
+            # Not when it has come to life: where each request opens and closes us, we would be closed by then.
+            driver.first = self._take_off(driver, machine, self._clock())
+            in_thread = blocking or self._loops_end or not self._for_loops
         if dead is not None:
             dead.stop()
         return driver.start(None if in_thread else running_loop())
+
+    def _take_off(self, driver: "Driver", machine: Freshness[Edition[T]], now: float) -> Attempt[T] | None:
+        driver.flight = machine.begin(now)
+        return None if driver.flight is None else Attempt(flight=driver.flight, known=machine.snapshot)
+
+    def _landed(self, driver: "Driver", machine: Freshness[Edition[T]]) -> None:
+        """Let a driver go that was closed in mid-flight."""
+        driver.flight = None
+        if machine.state is State.CLOSED and self._driver is driver:
+            self._driver = None
 
     def _edition(self, document: Document, body: bytes) -> Edition[T]:
         return Edition(content=self.parse(body), body=body, etag=document.etag)

@@ -163,6 +163,7 @@ def test_the_transitions_are_these_and_no_others() -> None:
         ("expired", "ADOPTED", "due"),
         ("expired", "CLOSED", "closed"),
         ("static", "CLOSED", "closed"),
+        ("closed", "SUCCEEDED", "closed"),
         ("closed", "REOPENED_EMPTY", "cold"),
         ("closed", "REOPENED", "fresh"),
         ("closed", "REOPENED_GIVEN", "static"),
@@ -553,6 +554,31 @@ class TestFlights:
         m.abandon(begun(m, 600), 600)
         assert m.begin(600) is not None
 
+    def test_one_that_is_withdrawn_never_was(self) -> None:
+        m = cold()
+        for now in range(5):
+            m.withdraw(begun(m, now), now)
+        assert (m.failures, m.flights) == (0, 5)
+        assert m.begin(5) is not None
+
+    def test_one_that_is_withdrawn_costs_no_token_and_is_wanted_still(self) -> None:
+        m = fresh()
+        since = m.flights
+        for now in range(10, 20):
+            assert m.ask("new", since=since, now=now) is None
+            m.withdraw(begun(m, now), now)
+            assert m.wake_at == now
+        fetched(m, 20)
+        assert m.ask("new", since=since, now=20) == ABSENT
+        assert m.ask("other", since=m.flights, now=20) is None, "there is a second token"
+
+    def test_one_that_was_lost_is_not_withdrawn(self) -> None:
+        m = cold()
+        first, second = begun(m, 0), begun(m, 6)
+        m.withdraw(first, 7)
+        assert m.begin(7) is None
+        assert m.succeed(second, OLD, 8)
+
     def test_an_abandonment_does_not_heal(self) -> None:
         m = stale()
         failures = m.failures
@@ -626,22 +652,99 @@ class TestLives:
         m.reopen(10)
         assert (state_of(m), m.snapshot) == (before, snapshot)
 
-    def test_a_flight_of_an_earlier_life_is_not_taken(self) -> None:
+    def test_a_flight_of_another_process_is_not_taken(self) -> None:
         m = cold()
         flight = begun(m, 0)
-        m.close()
-        m.reopen(1)
+        m.void()
         assert not m.succeed(flight, OLD, 2)
         assert not m.fail(flight, 2)
         assert m.begin(2) is not None
 
-    def test_a_closed_machine_takes_nothing(self) -> None:
+    @pytest.mark.parametrize("maker", [cold, fresh, stale], ids=["cold", "fresh", "stale"])
+    def test_what_a_flight_brings_to_a_closed_machine_is_kept_aside(self, maker: Callable[[], Machine]) -> None:
+        m = maker()
+        flight = begun(m, 650)
+        m.close()
+        assert (m.wake_at, m.attention_at) == (math.inf, math.inf)
+        assert m.succeed(flight, NEW, 651)
+        assert (state_of(m), m.snapshot, m.failures) == (State.CLOSED, None, 0)
+        assert (m.wake_at, m.attention_at) == (math.inf, math.inf)
+        assert m.ask("new", since=0, now=651) == UNAVAILABLE
+        m.reopen(700)
+        assert (state_of(m), m.snapshot) == (State.FRESH, NEW)
+        assert m.age(700) == 50
+        assert m.wake_at == pytest.approx(650 + 480)
+
+    def test_a_flight_that_fails_in_a_closed_machine_counts(self) -> None:
+        m = fresh()
+        flight = begun(m, 590)
+        m.close()
+        assert m.fail(flight, 591)
+        assert state_of(m) is State.CLOSED
+        m.reopen(601)
+        assert (state_of(m), m.failures) == (State.STALE, 1)
+
+    def test_reopened_in_time_it_still_waits_for_the_flight_in_the_air(self) -> None:
         m = cold()
         flight = begun(m, 0)
         m.close()
-        assert not m.succeed(flight, OLD, 2)
+        m.reopen(1)
+        assert m.begin(1) is None
+        assert m.ask("old", since=m.flights, now=1) is None
+        assert m.succeed(flight, OLD, 2)
+        assert m.snapshot == OLD
+
+    def test_a_closed_machine_begins_and_adopts_nothing(self) -> None:
+        m = cold()
+        m.close()
         assert not m.adopt(OLD, 1, 2)
         assert m.begin(3) is None
+
+    def test_lives_of_a_moment_renew_what_they_hold_in_its_lifetime(self) -> None:
+        """Each invocation opens and closes it, and no flight ends in the invocation that begins it (AWS Lambda)."""
+        m = fresh()
+        m.close()
+        flight: Flight | None = None
+        ages: list[float] = []
+        for now in range(10, 90_000, 10):
+            m.reopen(now)
+            age = m.age(now)
+            assert age is not None
+            ages.append(age)
+            if m.attend(now):
+                flight = begun(m, now)
+            m.close()
+            if flight is not None:
+                assert m.succeed(flight, OLD, now + 1)
+                flight = None
+        assert max(ages) <= 490
+
+    @pytest.mark.parametrize("cut", ["abandoned", "lost"])
+    def test_lives_that_are_cut_short_in_each_flight_are_not_quietly_due(self, cut: str) -> None:
+        m = fresh()
+        flight = begun(m, 590)
+        if cut == "abandoned":
+            m.abandon(flight, 591)
+        m.close()
+        m.reopen(599)
+        begun(m, 599)
+        assert state_of(m) is State.DUE, "its lifetime has not ended"
+        m.close()
+        m.reopen(600)
+        assert (state_of(m), m.failures) == (State.STALE, 0)
+        assert m.ask("old", since=m.flights, now=600) == PRESENT
+        later = begun(m, 700)
+        m.succeed(later, OLD, 700)
+        m.pass_time(10_000)
+        assert state_of(m) is State.DUE, "an attempt that ended well is the last word"
+
+    def test_a_failure_after_an_attempt_that_was_cut_short_is_the_last_word(self) -> None:
+        m = fresh()
+        m.abandon(begun(m, 500), 501)
+        failed(m, 502)
+        assert not m._cut_short
+        m.pass_time(600)
+        assert state_of(m) is State.STALE
 
     def test_what_was_void_proves_nothing(self) -> None:
         m = fresh()
@@ -781,7 +884,7 @@ def test_cold_and_down_backoff_bounds_the_attempts_whoever_asks() -> None:
     st.lists(
         st.tuples(
             st.sampled_from(
-                ["begin", "succeed", "fail", "abandon", "ask", "attend", "close", "reopen", "adopt", "void"]
+                ["begin", "succeed", "fail", "abandon", "withdraw", "ask", "attend", "close", "reopen", "adopt", "void"]
             ),
             st.floats(0, 2000),
             st.integers(0, 5),
@@ -809,6 +912,8 @@ def test_whatever_happens_in_whatever_order_the_promises_hold(  # noqa: PLR0912 
                 m.fail(chosen, now)
             case "abandon" if chosen is not None:
                 m.abandon(chosen, now)
+            case "withdraw" if chosen is not None:
+                m.withdraw(chosen, now)
             case "ask":
                 if m.ask("never", since=m.flights, now=now) == ABSENT:
                     pytest.fail("absent without proof: nothing was ever asked for and shown to be missing")

@@ -94,7 +94,7 @@ def test_a_good_key_is_taken(row: Row, stranger: SigningKey) -> None:
         pytest.param(b'"keys"', "not a JSON object", id="text"),
         pytest.param(b'{"keys":[', "not a JSON object", id="cut"),
         pytest.param(b'{"keys":[]}{}', "not a JSON object", id="two-documents"),
-        pytest.param(b'{"keys":[],"keys":[]}', "not a JSON object", id="duplicate-keys"),
+        pytest.param(b'{"keys":[],"keys":[]}', "more than one list of keys", id="duplicate-keys"),
         pytest.param('{"keys":[]}'.encode("utf-16"), "not a JSON object", id="utf-16"),
         pytest.param(b'{"keys":' + b"[" * 200_000 + b"]" * 200_000 + b"}", "not a JSON object", id="deep"),
         pytest.param(b"{}", "no list of keys", id="no-keys"),
@@ -140,12 +140,32 @@ def test_harmless_surroundings_cost_nothing(before: bytes, after: bytes, good: b
         pytest.param(b'"x":1e9999', id="overflow"),
         pytest.param(b'"x":' + b"9" * 10_000, id="digits"),
         pytest.param(b'"x":"\xff\xfe"', id="not-utf-8"),
+        pytest.param(b'"x":"\n\t\x00\x1f"', id="control-characters"),
+        pytest.param(b'"x":1,"x":2', id="duplicate-beside"),
+        pytest.param(b'"x":{"keys":[]}', id="keys-within"),
         pytest.param(b'"public_cert":{"kid":"a","kid":"b"}', id="duplicate-elsewhere"),
         pytest.param(b'"public_certs":null', id="certificates-null"),
     ],
 )
 def test_odd_members_beside_the_keys_cost_nothing(rest: bytes, good: bytes) -> None:
     assert len(parse_jwks(document(good)[:-1] + b"," + rest + b"}").keys) == 1
+
+
+@pytest.mark.parametrize(
+    ("member", "reason"),
+    [
+        pytest.param(b'"kid":"a\nb"', "bad-key-id", id="kid"),
+        pytest.param(b'"n":"AQ\x00AB"', "bad-number", id="number"),
+    ],
+)
+def test_a_raw_control_character_costs_the_key_it_stands_in(
+    member: bytes, reason: str, good: bytes, issuer: Issuer
+) -> None:
+    name = member.split(b'"')[1].decode()
+    rest = json.dumps({key: value for key, value in issuer.previous.jwk().items() if key != name}).encode()
+    snapshot = parse_jwks(document(rest[:-1] + b"," + member + b"}", good))
+    assert list(snapshot.keys) == [issuer.current.kid]
+    assert snapshot.skipped == {reason: 1}
 
 
 def test_a_key_given_twice_is_one_key(good: bytes, issuer: Issuer) -> None:

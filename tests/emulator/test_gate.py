@@ -212,6 +212,14 @@ class TestRequest:
     def test_a_host_that_is_nobody_s_is_refused(self, alice: httpx.Client, path: str) -> None:
         assert alice.get(path, headers={"Host": "rebound.evil.test"}).status_code == 421
 
+    @pytest.mark.parametrize(
+        "host",
+        ["localhost:80@evil.example", "localhost:1; script-src *", "x; script-src *.localhost", "localhost:abc"],
+    )
+    @pytest.mark.parametrize("path", ["/", "/cdn-cgi/access/login/localhost?redirect_url=/"])
+    def test_a_host_that_is_more_than_a_host_is_refused(self, alice: httpx.Client, path: str, host: str) -> None:
+        assert alice.get(path, headers={"Host": host}).status_code == 421
+
     @pytest.mark.parametrize("path", ["/cdn-cgi/", "/cdn-cgi/x", "/cdn-cgi/access/none", "/cdn-cgi/access/certs/"])
     def test_the_application_is_never_asked_for_the_edge_s_own_paths(self, alice: httpx.Client, path: str) -> None:
         assert alice.get(path).status_code == 404

@@ -7,6 +7,7 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
+import anyio.to_thread
 import pytest
 
 from cfaccess_mw.core.freshness import ABSENT, PRESENT, UNAVAILABLE, Availability
@@ -15,7 +16,7 @@ from cfaccess_mw.refresh.drivers import Driver
 from cfaccess_mw.refresh.editions import Edition
 from cfaccess_mw.refresh.fetchers import Document
 from cfaccess_mw.refresh.loops import running_loop
-from tests.refresh.parts import PATIENT, AsyncAnswers, Clock, document, refresher_of
+from tests.refresh.parts import PATIENT, AsyncAnswers, BlockingAnswers, Clock, document, refresher_of
 
 backends = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 
@@ -58,6 +59,22 @@ def test_loops_that_end_at_once_do_not_fetch_with_each_request(backend: str) -> 
             clock.turn(0.1)
         endpoint.await_arrival()
         assert endpoint.count <= 2
+
+
+@backends
+def test_a_blocking_fetch_outlives_the_loop_that_asked_for_it(backend: str) -> None:
+    endpoint = BlockingAnswers(gate_open=False)
+    with refresher_of(endpoint) as (refresher, told):
+
+        async def request() -> None:
+            refresher.attend()
+            await anyio.to_thread.run_sync(endpoint.await_arrival)
+
+        anyio.run(request, backend=backend)
+        endpoint.gate.set()
+        told.wait_for("keys-fetched")
+        assert refresher.snapshot == frozenset({"known"})
+        assert endpoint.count == 1
 
 
 def test_a_loop_that_was_stopped_and_not_closed() -> None:
@@ -135,11 +152,15 @@ async def test_a_fetcher_that_cancels_itself_is_paused_for(anyio_backend: str) -
             raise asyncio.CancelledError
 
     endpoint = Confused()
+    others = set(threading.enumerate())
     with refresher_of(endpoint) as (refresher, _):
         answer = await refresher.obtain("known", patience=PATIENT)
         assert answer.availability is Availability.UNAVAILABLE
         # On asyncio it takes its driver with it, twice; on trio it is a failure like others.
         assert endpoint.count == (2 if anyio_backend == "asyncio" else 1)
+    for thread in set(threading.enumerate()) - others:  # it says so in the log, and not in that of another test
+        if thread.name == "cfaccess-refresh":
+            thread.join(PATIENT)
 
 
 @pytest.mark.anyio

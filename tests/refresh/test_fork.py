@@ -99,6 +99,45 @@ def test_a_child_goes_on_by_itself(alone: Path, before: str, in_child: str, in_p
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize(
+    ("kind", "backend"), [("async", "asyncio"), ("async", "trio"), ("threads", "asyncio")], ids=lambda value: value
+)
+def test_once_prepared_a_request_imports_nothing_on_its_loop(alone: Path, kind: str, backend: str) -> None:
+    script = f"""
+import sys, threading
+if {backend!r} == "trio":
+    import trio
+from cfaccess_mw.refresh import registry
+from tests.refresh.parts import AsyncAnswers, BlockingAnswers, URL, holds, parse
+registry.prepare()
+assert "httpx" in sys.modules
+endpoint = AsyncAnswers() if {kind!r} == "async" else BlockingAnswers()
+hold = registry.hold(url=URL, fetcher=endpoint, parse=parse, holds=holds)
+import anyio
+async def main():
+    hold.refresher.attend()
+    await hold.refresher.obtain("known", patience=20)
+    return set(sys.modules)
+async def nothing():
+    await anyio.sleep(0)
+    return set(sys.modules)
+before = anyio.run(nothing, backend={backend!r})
+after = anyio.run(main, backend={backend!r})
+hold.release()
+print(sorted(name for name in after - before if not name.startswith("encodings")))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        check=False,
+        cwd=alone,
+        env={**os.environ, "PYTHONPATH": str(alone)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
 def test_what_is_not_needed_is_not_imported() -> None:
     script = """
 import sys

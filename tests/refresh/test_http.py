@@ -8,10 +8,12 @@ import ssl
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
 
 import anyio
+import anyio.to_thread
+import h11
 import httpx
 import pytest
 import trustme
@@ -27,19 +29,17 @@ from cfaccess_mw.refresh.refresher import Refresher
 from tests.refresh.parts import PATIENT, Told, holds, parse
 from tests.refresh.servers import Connection, Script, says, serving
 
-pytestmark = pytest.mark.anyio
-
 JSON = "content-type: application/json"
 WALL = 1_795_000_000.0
 
 
 def fetcher(**more: object) -> HttpxFetcher:
-    return HttpxFetcher(wall=lambda: WALL, **more)  # type: ignore[arg-type]
+    return HttpxFetcher(wall=lambda: WALL, **{"total": PATIENT, **more})  # type: ignore[arg-type]
 
 
-async def test_what_it_asks_and_what_it_brings() -> None:
+def test_what_it_asks_and_what_it_brings() -> None:
     with serving(says(JSON, 'etag: "1"', "cache-control: public, max-age=900", "age: 100")) as server:
-        found = await fetcher().afetch(server.url, etag=None)
+        found = fetcher().fetch(server.url, etag=None)
     assert found == Document(body=b'["known"]', etag='"1"', max_age=800)
     lines = server.connections[0].request.decode().lower().split("\r\n")
     assert lines[0] == "get /certs http/1.1"
@@ -48,20 +48,19 @@ async def test_what_it_asks_and_what_it_brings() -> None:
     assert not any(line.startswith(("if-none-match", "authorization", "cookie")) for line in lines)
 
 
-async def test_one_fetcher_serves_one_loop_after_the_other() -> None:
+def test_one_fetcher_serves_threads_beside_each_other_and_one_after_the_other() -> None:
     one = fetcher()
-    with serving(says(JSON)) as server:
-        for backend in ("asyncio", "trio", "asyncio"):
-            fetch = partial(one.afetch, server.url, etag=None)
-            got = await anyio.to_thread.run_sync(partial(anyio.run, fetch, backend=backend))
-            assert got.body == b'["known"]'
+    with serving(says(JSON)) as server, ThreadPoolExecutor(3) as pool:
+        for _ in range(2):
+            fetches = [pool.submit(one.fetch, server.url, etag=None) for _ in range(3)]
+            assert [fetch.result(PATIENT).body for fetch in fetches] == [b'["known"]'] * 3
 
 
-async def test_a_304_to_our_etag() -> None:
+def test_a_304_to_our_etag() -> None:
     with serving(
         says('etag: "1"', "cache-control: max-age=900", status="304 Not Modified", length=-1, body=b"")
     ) as server:
-        found = await fetcher().afetch(server.url, etag='"1"')
+        found = fetcher().fetch(server.url, etag='"1"')
     assert found == Document(body=None, etag='"1"', max_age=900)
     assert b'if-none-match: "1"\r\n' in server.connections[0].request.lower()
 
@@ -113,10 +112,9 @@ def endless_informational(connection: Connection) -> None:
         pytest.param(lambda _: None, "connection-lost", id="closed"),
     ],
 )
-async def test_what_is_refused(script: Script, reason: str) -> None:
+def test_what_is_refused(script: Script, reason: str) -> None:
     with serving(script) as server, pytest.raises(FetchError) as refused:
-        with anyio.fail_after(PATIENT):
-            await fetcher().afetch(server.url, etag=None)
+        fetcher().fetch(server.url, etag=None)
     assert refused.value.reason == reason
     tries = 2 if reason == "connection-lost" else 1
     assert len(server.connections) == tries, "once more when the connection is lost, and for nothing else"
@@ -131,30 +129,30 @@ async def test_what_is_refused(script: Script, reason: str) -> None:
         pytest.param("content-type: application/json\r\ncontent-encoding: Identity", id="identity"),
     ],
 )
-async def test_what_is_accepted(line: str) -> None:
+def test_what_is_accepted(line: str) -> None:
     with serving(says(line, body=b" " * MOST_BYTES)) as server:
-        found = await fetcher().afetch(server.url, etag=None)
+        found = fetcher().fetch(server.url, etag=None)
     assert found == Document(body=b" " * MOST_BYTES)
 
 
 @pytest.mark.parametrize("first", [Connection.reset, lambda _: None], ids=["reset", "closed"])
-async def test_a_connection_that_is_lost_is_tried_once_more(first: Script) -> None:
+def test_a_connection_that_is_lost_is_tried_once_more(first: Script) -> None:
     with serving(first, says(JSON)) as server:
-        assert (await fetcher().afetch(server.url, etag=None)).body == b'["known"]'
+        assert fetcher().fetch(server.url, etag=None).body == b'["known"]'
     assert len(server.connections) == 2
 
 
-async def test_a_refused_connection() -> None:
+def test_a_refused_connection() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     with pytest.raises(FetchError) as refused:
-        await fetcher().afetch(f"http://127.0.0.1:{port}/certs", etag=None)
+        fetcher().fetch(f"http://127.0.0.1:{port}/certs", etag=None)
     assert refused.value.reason == "connect-failed"
 
 
-async def test_silence_ends_after_the_time_for_reading() -> None:
+def test_silence_ends_after_the_time_for_reading() -> None:
     with serving(Connection.hang) as server, pytest.raises(FetchError) as refused:
-        await fetcher(read=0.05).afetch(server.url, etag=None)
+        fetcher(read=0.05).fetch(server.url, etag=None)
     assert refused.value.reason == "timeout"
     assert len(server.connections) == 1
 
@@ -168,7 +166,7 @@ def drip_body(connection: Connection) -> None:
     connection.drip(b" ")
 
 
-@pytest.mark.parametrize(
+endless = pytest.mark.parametrize(
     "script",
     [
         pytest.param(Connection.hang, id="never-answers"),
@@ -177,11 +175,22 @@ def drip_body(connection: Connection) -> None:
         pytest.param(endless_informational, id="has-hints-for-ever"),
     ],
 )
+
+
+@endless
+def test_a_fetch_bounds_itself(script: Script) -> None:
+    """The time for reading begins anew with each byte; that for all of it does not."""
+    endpoint = fetcher(read=PATIENT, total=0.3)
+    with serving(script) as server, pytest.raises(FetchError) as refused:
+        endpoint.fetch(server.url, etag=None)
+    assert refused.value.reason == "timeout"
+
+
+@endless
+@pytest.mark.anyio
 async def test_nothing_outlasts_the_deadline(script: Script) -> None:
-    """The time for reading begins anew with each byte; the deadline does not."""
-    endpoint = fetcher(read=PATIENT)
-    with serving(says(JSON)) as warm:  # what is loaded the first time is not what is measured
-        await endpoint.afetch(warm.url, etag=None)
+    """A flight is bounded as well, for fetchers that do not bound themselves."""
+    endpoint = fetcher(read=PATIENT, total=1.0)
     with serving(script) as server:
         refresher = Refresher(
             url=server.url, fetcher=endpoint, parse=parse, holds=holds, timing=Timing(deadline=0.3), random=lambda: 0.5
@@ -192,6 +201,46 @@ async def test_nothing_outlasts_the_deadline(script: Script) -> None:
             assert refresher.health().reason == "timeout"
         finally:
             refresher.close()
+
+
+def chunks_of_one_byte(connection: Connection) -> None:
+    head = f"HTTP/1.1 200 OK\r\n{JSON}\r\ntransfer-encoding: chunked\r\n\r\n".encode()
+    connection.send(head + b"".join(b"1\r\n%c\r\n" % byte for byte in b'["known"]' + b" " * 1000) + b"0\r\n\r\n")
+
+
+def hints_before_it_answers(connection: Connection) -> None:
+    connection.send(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000)
+    says(JSON)(connection)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(says(JSON), id="honest"),
+        pytest.param(chunks_of_one_byte, id="chunks-of-one-byte"),
+        pytest.param(hints_before_it_answers, id="thousand-hints"),
+        pytest.param(says(JSON, *(f"a{n}: " for n in range(1000))), id="thousand-headers"),
+    ],
+)
+async def test_nothing_is_read_on_the_loop_that_asks(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it keeps the parser busy, no request is kept waiting by it."""
+    threads: list[int] = []
+    next_event = h11.Connection.next_event
+
+    def watched(connection: h11.Connection) -> object:
+        threads.append(threading.get_ident())
+        return next_event(connection)
+
+    monkeypatch.setattr(h11.Connection, "next_event", watched)
+    with serving(script) as server:
+        refresher = Refresher(url=server.url, fetcher=fetcher(), parse=parse, holds=holds)
+        try:
+            assert await refresher.obtain("known", patience=PATIENT) == PRESENT
+        finally:
+            refresher.close()
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 @pytest.mark.parametrize(
@@ -207,9 +256,9 @@ async def test_nothing_outlasts_the_deadline(script: Script) -> None:
         pytest.param("http://", id="empty"),
     ],
 )
-async def test_an_insecure_url_is_not_fetched(url: str) -> None:
+def test_an_insecure_url_is_not_fetched(url: str) -> None:
     with pytest.raises(FetchError) as refused:
-        await fetcher().afetch(url, etag=None)
+        fetcher().fetch(url, etag=None)
     assert refused.value.reason == "insecure-url"
 
 
@@ -246,34 +295,35 @@ def serving_tls(authority: trustme.CA) -> Iterator[str]:
         listening.close()
 
 
-async def test_tls_is_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tls_is_verified(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     authority = trustme.CA()
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
     with serving_tls(authority) as url:
-        assert (await fetcher(verify=trusting).afetch(url, etag=None)).body == b'["known"]'
+        assert fetcher(verify=trusting).fetch(url, etag=None).body == b'["known"]'
         with pytest.raises(FetchError) as refused:
-            await fetcher().afetch(url, etag=None)
+            fetcher().fetch(url, etag=None)
         assert refused.value.reason == "connect-failed"
 
 
-async def test_proxies_of_the_environment_serve_https_and_never_http(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_of_the_environment_serve_https_and_never_http(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(says(status="502 No")) as proxy, serving(says(JSON)) as server:
         at = proxy.url.removesuffix("/certs")
         for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(name, at)
         for name in ("NO_PROXY", "no_proxy"):
             monkeypatch.delenv(name, raising=False)
-        await fetcher().afetch(server.url, etag=None)
+        fetcher().fetch(server.url, etag=None)
         assert proxy.connections == []
         with pytest.raises(FetchError):
-            await fetcher().afetch("https://acme.cloudflareaccess.com/cdn-cgi/access/certs", etag=None)
+            fetcher().fetch("https://acme.cloudflareaccess.com/cdn-cgi/access/certs", etag=None)
         assert proxy.connections[0].request.startswith(b"CONNECT acme.cloudflareaccess.com:443 ")
 
 
-async def test_a_client_is_loaded_off_the_loop() -> None:
+@pytest.mark.anyio
+async def test_a_client_is_loaded_once_and_off_the_loop() -> None:
     where: list[int] = []
 
     class Watching(HttpxFetcher):
@@ -283,13 +333,16 @@ async def test_a_client_is_loaded_off_the_loop() -> None:
 
     one = Watching()
     with serving(says(JSON)) as server:
-        await one.afetch(server.url, etag=None)
-        await one.afetch(server.url, etag=None)
+        for _ in range(2):
+            refresher = Refresher(url=server.url, fetcher=one, parse=parse, holds=holds)
+            await refresher.ahydrate(patience=PATIENT)
+            refresher.close()
     assert len(where) == 1
     assert where != [threading.get_ident()]
     assert sys.modules["httpx"] is httpx
 
 
+@pytest.mark.anyio
 async def test_a_rotation_from_end_to_end() -> None:
     """Real keys, the real parser, a real endpoint."""
     issuer = Issuer(team="acme")
@@ -318,6 +371,7 @@ async def test_a_rotation_from_end_to_end() -> None:
             assert await refresher.obtain(gone, patience=PATIENT) == ABSENT
         finally:
             refresher.close()
+    await anyio.to_thread.run_sync(told.wait_for, "keys-fetched", 3)
     assert [event.facts for event in told.events] == [{"keys": 2, "skipped": {}}] * 3
 
 
@@ -382,7 +436,7 @@ class TestHeaders:
         assert Document(body=b"", etag=etag).etag == (etag if kept else None)
 
 
-async def test_a_retry_after_is_handed_on() -> None:
+def test_a_retry_after_is_handed_on() -> None:
     with serving(says("retry-after: 77", status="503 Busy")) as server, pytest.raises(FetchError) as refused:
-        await fetcher().afetch(server.url, etag=None)
+        fetcher().fetch(server.url, etag=None)
     assert (refused.value.reason, refused.value.retry_after) == ("status-503", 77)

@@ -215,6 +215,7 @@ async def test_whatever_goes_wrong_is_a_failed_attempt(
         with pytest.raises(KeysUnavailable) as refused:
             await refresher.ahydrate()
         assert refused.value.retry_after == pytest.approx(1.5)
+        await anyio.to_thread.run_sync(told.wait_for, "keys-failed")
         facts = {"reason": reason, "failures": 1, "retry_in": 1.5}
         assert told.events[-1].facts == facts | ({} if error is None else {"error": error})
         assert told.names == ["keys-failed"]
@@ -242,7 +243,8 @@ async def test_a_fetch_that_never_ends_is_ended_at_the_deadline(kind: Kind) -> N
     with refresher_of(endpoint, timing=Timing(deadline=0.05)) as (refresher, told):
         answer = await refresher.obtain("known", patience=PATIENT)
         assert answer.availability is Availability.UNAVAILABLE
-        assert told.events[0].facts["reason"] == "timeout"
+        assert refresher.health().reason == "timeout"
+        assert (await anyio.to_thread.run_sync(told.wait_for, "keys-failed")).facts["reason"] == "timeout"
 
 
 async def test_a_document_that_takes_for_ever_to_read_is_given_up_at_the_deadline() -> None:
@@ -263,10 +265,10 @@ async def test_a_blocking_fetcher_that_hangs_costs_two_threads_and_no_more() -> 
     clock = Clock()
     endpoint = BlockingAnswers(gate_open=False)
     reasons = []
-    with refresher_of(endpoint, clock=clock, timing=Timing(deadline=0.05)) as (refresher, told):
+    with refresher_of(endpoint, clock=clock, timing=Timing(deadline=0.05)) as (refresher, _):
         for _ in range(4):
             await refresher.obtain("known", patience=PATIENT)
-            reasons.append(told.events[-1].facts["reason"])
+            reasons.append(refresher.health().reason)
             clock.turn(60)
         assert reasons == ["timeout", "timeout", "fetcher-hangs", "fetcher-hangs"]
         assert endpoint.count == 2
@@ -319,10 +321,11 @@ async def test_an_expired_document_is_not_asked_for_by_its_etag() -> None:
         assert told.names == ["keys-fetched", "keys-stale", "keys-failed", "keys-expired", "keys-fetched"]
 
 
-async def test_closing_ends_the_fetch_and_answers_who_waits() -> None:
-    endpoint = AsyncAnswers(gate_open=False)
+@both_kinds
+async def test_closing_answers_who_waits_and_keeps_what_the_flight_brings(kind: Kind) -> None:
+    endpoint = kind(gate_open=False)
     answers: list[KeyAnswer] = []
-    with refresher_of(endpoint) as (refresher, _):
+    with refresher_of(endpoint) as (refresher, told):
 
         async def request() -> None:
             answers.append(await refresher.obtain("known", patience=PATIENT))
@@ -334,43 +337,74 @@ async def test_closing_ends_the_fetch_and_answers_who_waits() -> None:
         assert answers == [UNAVAILABLE]
         assert refresher.health().state is State.CLOSED
         assert not refresher.health().ready
+        driver = refresher._driver
+        assert driver is not None, "it is on its flight"
         endpoint.gate.set()
+        await anyio.to_thread.run_sync(told.wait_for, "keys-fetched")
+        assert not refresher.employs(driver), "and goes after it"
+        assert not refresher.health().ready
         refresher.reopen()
-        assert await refresher.obtain("known", patience=PATIENT) == PRESENT
+        assert refresher.snapshot == frozenset({"known"})
+        assert await refresher.obtain("known", patience=0) == PRESENT
+        assert endpoint.count == 1
+
+
+@both_kinds
+async def test_a_flight_that_was_in_the_air_when_it_closed_is_joined_when_it_opens_again(kind: Kind) -> None:
+    endpoint = kind(gate_open=False)
+    with refresher_of(endpoint) as (refresher, _):
+        refresher.attend()
+        await arrival(endpoint)
+        refresher.close()
+        refresher.reopen()
+        async with anyio.create_task_group() as requests:
+            requests.start_soon(lambda: refresher.obtain("known", patience=PATIENT))
+            await anyio.wait_all_tasks_blocked()
+            endpoint.gate.set()
+        assert refresher.snapshot == frozenset({"known"})
+        assert endpoint.count == 1
+
+
+@both_kinds
+async def test_lives_too_short_for_a_driver_to_wake_up_in_have_their_flights_all_the_same(kind: Kind) -> None:
+    """As in AWS Lambda, where each invocation has a lifespan of its own."""
+    clock = Clock()
+    endpoint = kind(document("known"), document("known", "new"))
+    with refresher_of(endpoint, clock=clock) as (refresher, told):
+        await refresher.ahydrate()
+        clock.turn(700)
+        for _ in range(60):
+            refresher.close()
+            refresher.reopen()
+            refresher.attend()
+            assert refresher.snapshot is not None
+        refresher.close()
+        await anyio.to_thread.run_sync(told.wait_for, "keys-fetched", 2)
+        refresher.reopen()
+        assert refresher.snapshot == frozenset({"known", "new"})
+        assert refresher.health().age == 0
         assert endpoint.count == 2
 
 
-async def test_tended_in_a_task_of_the_callers_no_other_driver_is_made() -> None:
-    endpoint = AsyncAnswers()
+@both_kinds
+async def test_a_flight_that_fails_after_closing_is_paused_for(kind: Kind) -> None:
+    endpoint = kind(FetchError("status-500"), gate_open=False)
     with refresher_of(endpoint) as (refresher, told):
-        async with anyio.create_task_group() as lifespan:
-            lifespan.start_soon(refresher.tend)
-            await anyio.to_thread.run_sync(told.wait_for, "keys-fetched")
-            driver = refresher._driver
-            assert await refresher.obtain("new", patience=PATIENT) == ABSENT
-            assert refresher._driver is driver
-            refresher.close()  # ends the task, or the test would hang here
-
-
-async def test_a_tending_task_takes_over_from_a_driver_that_was_started_lazily() -> None:
-    endpoint = AsyncAnswers()
-    with refresher_of(endpoint) as (refresher, _):
-        await refresher.ahydrate()
-        lazily = refresher._driver
-        async with anyio.create_task_group() as lifespan:
-            lifespan.start_soon(refresher.tend)
-            await anyio.wait_all_tasks_blocked()
-            assert refresher._driver not in (None, lazily)
-            lifespan.cancel_scope.cancel()
+        refresher.attend()
+        await arrival(endpoint)
+        refresher.close()
+        endpoint.gate.set()
+        await anyio.to_thread.run_sync(told.wait_for, "keys-failed")
         assert refresher._driver is None
-        assert await refresher.obtain("new", patience=PATIENT) == ABSENT
+        refresher.reopen()
+        answer = await refresher.obtain("known", patience=PATIENT)
+        assert (answer.availability, endpoint.count) == (Availability.UNAVAILABLE, 1)
 
 
 async def test_a_closed_one_employs_nobody() -> None:
     endpoint = AsyncAnswers()
     with refresher_of(endpoint) as (refresher, _):
         refresher.close()
-        await refresher.tend()
         refresher.attend()
         # who found work to do just before it was closed
         assert refresher._employ(None, blocking=True)

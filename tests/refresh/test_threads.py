@@ -179,7 +179,7 @@ def test_threads_that_read_while_it_changes_see_one_set_or_the_other() -> None:
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_a_thread_goes_on_when_the_loop_that_fetches_for_it_ends(backend: str) -> None:
     """The driver lives on a loop, a thread waits for its flight, and the loop ends in the middle of it."""
-    endpoint = BlockingAnswers(gate_open=False)
+    endpoint = AsyncAnswers(gate_open=False)
     with refresher_of(endpoint) as (refresher, _), ThreadPoolExecutor(1) as pool:
 
         async def short_life() -> object:
