@@ -14,22 +14,28 @@ remembered, at the price of a dictionary read), such headers are removed, and ``
 good token of the same application.
 """
 
+import time
 from typing import Any
 
 from starlette.authentication import AuthCredentials, UnauthenticatedUser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from cfaccess_mw.core.decide import NO_ANSWERS, NOBODY, Lacking, Refusal
+from cfaccess_mw.core.admission import NO_FACTS, Lacking
+from cfaccess_mw.core.decide import NO_ANSWERS, Refusal
 from cfaccess_mw.core.errors import Refused
+from cfaccess_mw.core.facts import Facts
 from cfaccess_mw.core.identity import Identity
-from cfaccess_mw.protection import Protection
+from cfaccess_mw.core.requirement import Requirement
+from cfaccess_mw.protection import Protection, checked_application
+from cfaccess_mw.wire.client import ClientReader
 from cfaccess_mw.wire.current import current
-from cfaccess_mw.wire.refusals import Refusals, Response
-from cfaccess_mw.wire.scope import ScopeReader, is_preflight, value_of
+from cfaccess_mw.wire.refusals import refusals_of
+from cfaccess_mw.wire.response import Response
+from cfaccess_mw.wire.scope import ScopeReader, is_preflight, value_of, values_of
+from cfaccess_mw.wire.streams import POLICY_VIOLATION, run_until
 
 IDENTITY_KEY = "cfaccess.identity"
 _DENIAL = "websocket.http.response"
-_POLICY_VIOLATION = 1008  # RFC 6455 section 7.4.1
 
 
 class AccessMiddleware:
@@ -49,14 +55,14 @@ class AccessMiddleware:
         ConfigurationError: At start, naming the key, the shape of its value and the mend.
     """
 
-    def __init__(self, app: ASGIApp, config: Any = None, /, **options: Any) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, /, config: Any = None, **options: Any) -> None:
+        self.app = checked_application(app)
         self.protection = Protection(config, **options)
         settings = self.protection.config
         self._reader = ScopeReader(scrub=settings.scrub, cookie=settings.cookie, host=self.protection.rules.names_hosts)
-        self._refusals = Refusals(
-            realm=settings.teams[0].domain, unauthenticated_status=settings.unauthenticated_status
-        )
+        self._client = ClientReader(peers=settings.peers, certificate_headers=settings.certificate_headers)
+        self._refusals = refusals_of(settings)
+        self._close_on_expiry = settings.close_on_expiry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Decide, then pass on or answer."""
@@ -71,23 +77,38 @@ class AccessMiddleware:
             method, scope["path"], scope.get("raw_path"), scope.get("root_path", ""), marked.host
         )
         self.protection.attend()
-        answers = NO_ANSWERS
-        decision = self.protection.decide(requirement, token, cookies)
-        while isinstance(decision, Lacking):
-            answers = {**answers, decision: await self.protection.obtain(decision)}
-            decision = self.protection.decide(requirement, token, cookies, answers)
+        facts = self._facts(scope, method) if requirement.reads_request else NO_FACTS
+        decision = self.protection.decide(requirement, token, cookies, NO_ANSWERS, facts)
+        if isinstance(decision, Lacking):
+            answers, until = NO_ANSWERS, self.protection.patience_ends()
+            while isinstance(decision, Lacking):
+                answers = {**answers, decision: await self.protection.obtain(decision, until)}
+                decision = self.protection.decide(requirement, token, cookies, answers, facts)
         if isinstance(decision, Refusal):
-            if not (self.protection.config.allow_preflight and is_preflight(scope) and decision.is_unauthenticated):
-                self.protection.tell_refused(decision.error, method=method, path=scope["path"])
-                await self._refuse(decision.error, scope, receive, send)
+            passing = self.protection.waive(
+                decision, requirement, method=method, path=scope["path"], is_preflight=lambda: is_preflight(scope)
+            )
+            if passing is None:
+                await self._refuse(decision.error, requirement, scope, receive, send)
                 return
-            decision = NOBODY
+            decision = passing
         inner = {**scope, **_who(decision.identity), "headers": self._reader.clean(headers, marked, decision)}
         before = current.set(decision.identity)
         try:
-            await self.app(inner, receive, send)
+            if self._close_on_expiry and decision.identity is not None:
+                seconds = decision.identity.expires_at + self.protection.config.leeway - time.time()
+                await run_until(self.app, inner, receive, send, seconds)
+            else:
+                await self.app(inner, receive, send)
         finally:
-            current.reset(before)
+            try:
+                current.reset(before)
+            except ValueError:  # a request that is collected after its loop has ended is in another context
+                current.set(None)
+
+    def _facts(self, scope: Scope, method: str) -> Facts:
+        client = scope.get("client")
+        return self._client.read(method, client[0] if client else None, lambda name: values_of(scope, name))
 
     async def _not_a_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
@@ -99,20 +120,28 @@ class AccessMiddleware:
         finally:
             self.protection.rest()
 
-    async def _refuse(self, error: Refused, scope: Scope, receive: Receive, send: Send) -> None:
-        response = self._refusals.response(
-            error, method=scope.get("method", "GET"), header=lambda name: value_of(scope, name)
+    async def _refuse(
+        self, error: Refused, requirement: Requirement, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        prefix = "http.response"
+        if scope["type"] == "websocket":
+            message = await receive()
+            if message["type"] != "websocket.connect":  # gone before it was answered
+                return
+            if _DENIAL not in (scope.get("extensions") or ()):
+                await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": error.title})
+                return
+            prefix = _DENIAL
+        response = await self._refusals.response_async(
+            error,
+            method=scope.get("method", "GET"),
+            header=lambda name: value_of(scope, name),
+            path=scope["path"],
+            query=scope.get("query_string", b"").decode("latin-1"),
+            scheme=scope.get("scheme", "http"),
+            audiences=requirement.audiences,
         )
-        if scope["type"] == "http":
-            await _send(response, send, "http.response")
-            return
-        message = await receive()
-        if message["type"] != "websocket.connect":  # gone before it was answered
-            return
-        if _DENIAL in (scope.get("extensions") or ()):
-            await _send(response, send, _DENIAL)
-        else:
-            await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": error.title})
+        await _send(response, send, prefix)
 
 
 def _who(identity: Identity | None) -> dict[str, object]:

@@ -1,22 +1,40 @@
 """What do both doors share? The configuration, the rules, the gate, and the keys of each team, held while in use."""
 
+import logging
+import threading
 import time
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from cfaccess_mw.core.decide import NO_ANSWERS, Answers, Decision, Gate, Given, Lacking, Refusal
-from cfaccess_mw.core.errors import Ambiguous, KeysUnavailable, NotPermitted, Refused, Unavailable
+from cfaccess_mw.core.admission import NO_FACTS, Answers, Lacking, LackingKey, LackingProfile
+from cfaccess_mw.core.decide import NO_ANSWERS, NOBODY, Decision, Gate, Given, Pass, Refusal
+from cfaccess_mw.core.errors import (
+    Ambiguous,
+    ConfigurationError,
+    KeysUnavailable,
+    NotPermitted,
+    Refused,
+    Unavailable,
+)
 from cfaccess_mw.core.explain import Explanation
+from cfaccess_mw.core.facts import Facts, Need
 from cfaccess_mw.core.freshness import UNAVAILABLE, KeyAnswer
 from cfaccess_mw.core.identity import Identity
 from cfaccess_mw.core.keys import KeySnapshot, parse_jwks
+from cfaccess_mw.core.policy import needs_of
+from cfaccess_mw.core.profile import ProfileAnswer
 from cfaccess_mw.core.requirement import Requirement
 from cfaccess_mw.core.rules import Access
+from cfaccess_mw.core.shape import shape
 from cfaccess_mw.core.table import RuleTable
 from cfaccess_mw.core.team import Team
 from cfaccess_mw.core.timing import Timing
 from cfaccess_mw.core.verifier import Verifier
 from cfaccess_mw.refresh.editions import Health
+from cfaccess_mw.refresh.http import HttpxFetcher
+from cfaccess_mw.refresh.lookup import Lookups
 from cfaccess_mw.refresh.refresher import Refresher
 from cfaccess_mw.refresh.registry import Hold, hold
 from cfaccess_mw.refresh.static import static_refresher
@@ -26,6 +44,8 @@ from cfaccess_mw.telemetry.events import Event, log_event, tell
 if TYPE_CHECKING:
     from cfaccess_mw.refresh.fetchers import AnyFetcher
 
+T = TypeVar("T")
+
 # What a refusal is called when it is told.
 _TOLD: tuple[tuple[type[Refused], str], ...] = (
     (Ambiguous, "path-ambiguous"),
@@ -33,7 +53,8 @@ _TOLD: tuple[tuple[type[Refused], str], ...] = (
     (Unavailable, "keys-lacking"),
     (Refused, "token-refused"),
 )
-_LONGEST_PATH = 256  # characters of a path that are told
+_LONGEST_PATH = 256  # characters of a path that are told, and of a method
+_LONGEST_METHOD = 16
 
 
 class Protection:
@@ -53,21 +74,30 @@ class Protection:
 
     def __init__(self, config: Any = None, /, **options: Any) -> None:
         settings = self.config = configure(config, **options)
-        self.rules = RuleTable(settings.ruleset, audience=settings.audiences, host_routing=settings.host_routing)
+        self.rules = RuleTable(
+            settings.ruleset,
+            audience=settings.audiences,
+            host_routing=settings.host_routing,
+            policies=settings.default_policies,
+        )
         self._listeners = (log_event, *settings.listeners)
+        self._reported: Counter[str] = Counter()
+        self._lock = threading.Lock()
         self._holds: list[Hold[KeySnapshot]] = []
         self._keys: dict[str, Refresher[KeySnapshot]] = {}
         self._closed = False
         self.open()
-        self._gate = Gate(
-            Verifier(
-                self._keys,
-                leeway=self.config.leeway,
-                max_age=self.config.max_age,
-                certificates=self.config.certificates,
-            ),
-            self._keys,
+        self._lookups = self._look_up()
+        verifier = Verifier(
+            self._keys, leeway=settings.leeway, max_age=settings.max_age, certificates=settings.certificates
         )
+        self._gate = Gate(verifier, self._keys, self._lookups)
+        # Callers bring text or bytes, a door always the same of the two; they do not share a memory.
+        self._callers = Gate(verifier, self._keys)
+        reporting = [ascii(rule.pattern) for rule in settings.ruleset if rule.report_only]
+        if settings.report_only or reporting:
+            facts = {"paths": "every path" if settings.report_only else ", ".join(reporting)}
+            tell(self._listeners, Event(name="report-only", level=logging.WARNING, facts=facts))
 
     # What a door asks for each request
 
@@ -91,29 +121,89 @@ class Protection:
         token: Given,
         cookies: Sequence[str | bytes] = (),
         answers: Answers = NO_ANSWERS,
+        facts: Facts = NO_FACTS,
     ) -> Decision:
         """Decide over one request now; the arguments are those of :meth:`Gate.decide`."""
-        return self._gate.decide(requirement, token, time.time(), cookies, answers)
+        return self._gate.decide(requirement, token, time.time(), cookies, answers, facts)
 
-    async def obtain(self, lacking: Lacking) -> KeyAnswer:
-        """Find out what becomes of a key that a decision lacks, waiting ``cold_wait`` seconds at most."""
-        if self._closed:
-            return UNAVAILABLE
-        self.open()
-        return await self._keys[lacking.issuer].obtain(lacking.kid, patience=self.config.cold_wait)
+    async def obtain(self, lacking: Lacking, until: float) -> KeyAnswer | ProfileAnswer:
+        """Find out what becomes of something that a decision lacks.
 
-    def obtain_blocking(self, lacking: Lacking) -> KeyAnswer:
+        Args:
+            lacking: What the decision named.
+            until: Monotonic seconds after which the request is not kept waiting, see :meth:`patience_ends`.
+        """
+        patience = max(0.0, until - time.monotonic())
+        match lacking:
+            case LackingProfile(identity=identity, token=token) if self._lookups is not None:
+                return await self._lookups.obtain(token, identity, patience=patience)
+            case LackingKey(issuer=issuer, kid=kid) if self._has_hold():
+                return await self._keys[issuer].obtain(kid, patience=patience)
+        return UNAVAILABLE
+
+    def obtain_blocking(self, lacking: Lacking, until: float) -> KeyAnswer | ProfileAnswer:
         """Do the same in a thread."""
-        if self._closed:
-            return UNAVAILABLE
-        self.open()
-        return self._keys[lacking.issuer].obtain_blocking(lacking.kid, patience=self.config.cold_wait)
+        patience = max(0.0, until - time.monotonic())
+        match lacking:
+            case LackingProfile(identity=identity, token=token) if self._lookups is not None:
+                return self._lookups.obtain_blocking(token, identity, patience=patience)
+            case LackingKey(issuer=issuer, kid=kid) if self._has_hold():
+                return self._keys[issuer].obtain_blocking(kid, patience=patience)
+        return UNAVAILABLE
 
-    def tell_refused(self, error: Refused, *, method: str, path: str) -> None:
-        """Tell the listeners of a refusal; what comes from the request is escaped and cut."""
+    def patience_ends(self) -> float:
+        """Until when a request that begins to wait now may be kept waiting for all that it lacks: monotonic seconds."""
+        return time.monotonic() + self.config.cold_wait
+
+    def _has_hold(self) -> bool:
+        """Take hold of the keys again after a rest; say whether there is one."""
+        if self._closed:
+            return False
+        try:
+            self.open()
+        except ConfigurationError as mistake:  # somebody else has held them with other parameters since
+            tell(self._listeners, Event(name="keys-failed", level=logging.ERROR, facts={"reason": str(mistake)}))
+            return False
+        return True
+
+    def waive(
+        self, refusal: Refusal, requirement: Requirement, *, method: str, path: str, is_preflight: Callable[[], bool]
+    ) -> Pass | None:
+        """Tell of a refusal, unless it does not hold.
+
+        Args:
+            refusal: The decision.
+            requirement: What was required.
+            method: As sent.
+            path: As the server gives it. What is told of both is escaped and cut.
+            is_preflight: Whether the request is a CORS preflight.
+
+        Returns:
+            What goes to the application nevertheless: an allowed preflight, and everything where refusals are only
+            reported. None where the refusal holds.
+        """
+        error = refusal.error
+        if self.config.allow_preflight and refusal.is_unauthenticated and is_preflight():
+            return NOBODY
         name = next(name for kind, name in _TOLD if isinstance(error, kind))
-        facts = {"code": error.code, "method": ascii(method[:16]), "path": ascii(path[:_LONGEST_PATH])}
-        tell(self._listeners, Event(name=name, facts=facts))
+        facts: dict[str, object] = {
+            "code": error.code,
+            "method": ascii(method[:_LONGEST_METHOD]),
+            "path": ascii(path[:_LONGEST_PATH]),
+        }
+        if not (self.config.report_only or requirement.report_only):
+            tell(self._listeners, Event(name=name, facts=facts))
+            return None
+        with self._lock:
+            self._reported[error.code] += 1
+        tell(self._listeners, Event(name="only-reported", facts=facts))
+        return refusal.passing
+
+    @property
+    def reported(self) -> Mapping[str, int]:
+        """How many requests would have been refused, by code, where refusals are only reported."""
+        with self._lock:
+            return dict(self._reported)
 
     # What a caller without a door may ask
 
@@ -129,7 +219,9 @@ class Protection:
             KeysUnavailable: The key that it names is not at hand.
         """
         audiences = self.config.audiences if audience is None else frozenset({audience})
-        decision = self.decide(Requirement(access=Access.TOKEN, audiences=(audiences,)), token)
+        requirement = Requirement(access=Access.TOKEN, audiences=(audiences,))
+        given = token.encode("utf-8", "surrogatepass") if isinstance(token, str) else token
+        decision = self._callers.decide(requirement, given, time.time())
         if isinstance(decision, Refusal):
             raise decision.error
         if isinstance(decision, Lacking) or decision.identity is None:
@@ -137,10 +229,29 @@ class Protection:
         return decision.identity
 
     def explain(
-        self, method: str, path: str, *, raw_path: bytes | None = None, root_path: str = "", host: str | None = None
+        self,
+        method: str,
+        path: str,
+        identity: Identity | None = None,
+        *,
+        facts: Facts | None = None,
+        raw_path: bytes | None = None,
+        root_path: str = "",
+        host: str | None = None,
     ) -> Explanation:
-        """Say what is required of a request, and why; the arguments are those of :meth:`RuleTable.find`."""
-        return self.rules.explain(method, path, raw_path, root_path, host)
+        """Say what is required of a request, and why, and what becomes of it.
+
+        Args:
+            method: As for :meth:`RuleTable.find`, like the others that are not named here.
+            path: As there.
+            identity: Who would be asking; None for nobody.
+            facts: What else policies would look at: address, country, certificate, profile.
+            raw_path: As there.
+            root_path: As there.
+            host: As there.
+        """
+        known = replace(facts or NO_FACTS, identity=identity, method=method)
+        return self.rules.explain(method, path, raw_path, root_path, host, known)
 
     # The keys, from start to end
 
@@ -151,6 +262,14 @@ class Protection:
             return
         for team in self.config.teams:
             self._keys[team.issuer] = self._hold(team)
+
+    def _look_up(self) -> Lookups | None:
+        """What looks people up, if some policy asks."""
+        listed = (*(rule.policies for rule in self.rules.rules), self.config.default_policies)
+        if not any(Need.PROFILE in needs_of(policies) for policies in listed):
+            return None
+        base_url = self.config.teams[0].base_url
+        return Lookups(base_url, HttpxFetcher().alook_up, leeway=self.config.leeway, listeners=self._listeners)
 
     def _hold(self, team: Team) -> Refresher[KeySnapshot]:
         if self.config.keys is not None:
@@ -215,7 +334,20 @@ class Protection:
         """Let go of the keys for good; every request that needs a token is refused until :meth:`open`."""
         self._closed = True
         self.rest()
+        if self._lookups is not None:
+            self._lookups.close()
 
 
 def _holds(snapshot: KeySnapshot, kid: str) -> bool:
     return kid in snapshot.keys
+
+
+def checked_application(application: T) -> T:
+    """An application as it is.
+
+    Raises:
+        ConfigurationError: It cannot be called.
+    """
+    if not callable(application):
+        raise ConfigurationError(f"app: is {shape(application)}; give the application that is to be protected")
+    return application

@@ -16,16 +16,23 @@ for that.
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from cfaccess_mw.core.decide import NO_ANSWERS, NOBODY, Lacking, Refusal
+from cfaccess_mw.core.admission import NO_FACTS, Lacking
+from cfaccess_mw.core.decide import NO_ANSWERS, Refusal
 from cfaccess_mw.core.errors import AmbiguousPath, Refused
+from cfaccess_mw.core.facts import Facts
 from cfaccess_mw.core.identity import Identity
-from cfaccess_mw.protection import Protection
+from cfaccess_mw.core.requirement import Requirement, refused
+from cfaccess_mw.protection import Protection, checked_application
+from cfaccess_mw.wire.client import ClientReader
 from cfaccess_mw.wire.current import current
-from cfaccess_mw.wire.environ import EnvironReader, is_preflight, value_of
-from cfaccess_mw.wire.refusals import Refusals
+from cfaccess_mw.wire.environ import EnvironReader, is_preflight, value_of, values_of
+from cfaccess_mw.wire.refusals import refusals_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+# What is required of a path that cannot be read at all.
+_AMBIGUOUS = refused(AmbiguousPath)
 
 
 class AccessMiddleware:
@@ -45,39 +52,41 @@ class AccessMiddleware:
         ConfigurationError: At start, naming the key, the shape of its value and the mend.
     """
 
-    def __init__(self, app: "WSGIApplication", config: Any = None, /, **options: Any) -> None:
-        self.app = app
+    def __init__(self, app: "WSGIApplication", /, config: Any = None, **options: Any) -> None:
+        self.app = checked_application(app)
         self.protection = Protection(config, **options)
         settings = self.protection.config
         self._reader = EnvironReader(scrub=settings.scrub, cookie=settings.cookie, remote_user=settings.remote_user)
-        self._refusals = Refusals(
-            realm=settings.teams[0].domain, unauthenticated_status=settings.unauthenticated_status
-        )
+        self._client = ClientReader(peers=settings.peers, certificate_headers=settings.certificate_headers)
+        self._refusals = refusals_of(settings, blocking=True)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Decide, then pass on or answer."""
-        reader = self._reader
-        path = reader.path(environ)
-        if path is None:
-            return self._refuse(AmbiguousPath(), environ, start_response)
-        requirement = self.protection.rules.find(
-            environ["REQUEST_METHOD"],
-            path,
-            reader.raw_path(environ),
-            environ.get("SCRIPT_NAME", ""),
-            environ.get("HTTP_HOST"),
-        )
+        reader, method, path = self._reader, environ["REQUEST_METHOD"], self._reader.path(environ)
+        requirement = _AMBIGUOUS
+        if path is not None:
+            mount, host = environ.get("SCRIPT_NAME", ""), environ.get("HTTP_HOST")
+            requirement = self.protection.rules.find(method, path, reader.raw_path(environ), mount, host)
         token, cookies = reader.tokens(environ)
         self.protection.attend_blocking()
-        answers = NO_ANSWERS
-        decision = self.protection.decide(requirement, token, cookies)
-        while isinstance(decision, Lacking):
-            answers = {**answers, decision: self.protection.obtain_blocking(decision)}
-            decision = self.protection.decide(requirement, token, cookies, answers)
+        facts = self._facts(environ) if requirement.reads_request else NO_FACTS
+        decision = self.protection.decide(requirement, token, cookies, NO_ANSWERS, facts)
+        if isinstance(decision, Lacking):
+            answers, until = NO_ANSWERS, self.protection.patience_ends()
+            while isinstance(decision, Lacking):
+                answers = {**answers, decision: self.protection.obtain_blocking(decision, until)}
+                decision = self.protection.decide(requirement, token, cookies, answers, facts)
         if isinstance(decision, Refusal):
-            if not (self.protection.config.allow_preflight and is_preflight(environ) and decision.is_unauthenticated):
-                return self._refuse(decision.error, environ, start_response)
-            decision = NOBODY
+            passing = self.protection.waive(
+                decision,
+                requirement,
+                method=method,
+                path=environ.get("PATH_INFO", "") if path is None else path,
+                is_preflight=lambda: is_preflight(environ),
+            )
+            if passing is None:
+                return self._refuse(decision.error, requirement, path or "", environ, start_response)
+            decision = passing
         identity = decision.identity
         current.set(identity)
         try:
@@ -90,10 +99,28 @@ class AccessMiddleware:
             return body
         return _Body(body, identity)
 
-    def _refuse(self, error: Refused, environ: "WSGIEnvironment", start_response: "StartResponse") -> list[bytes]:
-        method = environ["REQUEST_METHOD"]
-        self.protection.tell_refused(error, method=method, path=environ.get("PATH_INFO", ""))
-        response = self._refusals.response(error, method=method, header=lambda name: value_of(environ, name))
+    def _facts(self, environ: "WSGIEnvironment") -> Facts:
+        return self._client.read(
+            environ["REQUEST_METHOD"], environ.get("REMOTE_ADDR"), lambda name: values_of(environ, name)
+        )
+
+    def _refuse(
+        self,
+        error: Refused,
+        requirement: Requirement,
+        path: str,
+        environ: "WSGIEnvironment",
+        start_response: "StartResponse",
+    ) -> list[bytes]:
+        response = self._refusals.response(
+            error,
+            method=environ["REQUEST_METHOD"],
+            header=lambda name: value_of(environ, name),
+            path=path,
+            query=environ.get("QUERY_STRING", ""),
+            scheme=environ.get("wsgi.url_scheme", "http"),
+            audiences=requirement.audiences,
+        )
         start_response(f"{response.status} {response.phrase}", list(response.headers))
         return [response.body]
 

@@ -6,6 +6,10 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal, cast
 
 from cfaccess_mw.core.errors import ConfigurationError
+from cfaccess_mw.core.facts import Need
+from cfaccess_mw.core.peers import TrustedPeers
+from cfaccess_mw.core.policy import Policy, needs_of
+from cfaccess_mw.core.policy_reading import read_policies
 from cfaccess_mw.core.rules import Rule
 from cfaccess_mw.core.shape import shape
 from cfaccess_mw.core.team import Team, read_team
@@ -34,6 +38,14 @@ class AccessConfig:
         cookie: Whether the ``CF_Authorization`` cookie counts where there is no header. A browser sends it with
             requests that other sites cause, so an application that turns it on needs protection against CSRF.
         rules: What is required of which path; for all others a valid token is.
+        policies: Who may pass where no rule matches, instead of whoever has a valid token: policies of ours, or
+            Cloudflare's as its API gives them.
+        references: What the ids in Cloudflare's policies stand for: groups, lists, service tokens, identity providers.
+        trusted_peers: Whose ``CF-Connecting-IP``, ``CF-IPCountry`` and ``cf-cert-*`` headers count: addresses,
+            networks, ``loopback``, ``unix``. Nobody's by default; behind a local proxy every peer is loopback.
+        certificate_headers: Whether Cloudflare adds its TLS client auth headers (``cf-cert-*``).
+        report_only: Decide and tell, and refuse nothing: for rolling out.
+        close_on_expiry: Whether WebSockets and streaming responses end when the token expires (ASGI).
         host_routing: States that the application serves different content by host, so that rules may open by host.
         leeway: By how much clocks may differ, 0 to 300.
         max_age: How long after it was issued a token counts at most; None for as long as it says.
@@ -42,6 +54,9 @@ class AccessConfig:
         hard_ttl: How long keys count when their endpoint cannot be reached, 300 to 604,800 (the 7 days that an old
             key lives).
         unauthenticated_status: 401, or 403 for applications with Managed OAuth, where Cloudflare replaces a 401.
+        login_redirect: Whether navigations of people who are not signed in are sent to the Access login.
+        on_refusal: Called with each refused request; gives another response, or None for the usual one.
+        refusal_template: The path of a file with the page that people are shown, for ``string.Template``.
         allow_preflight: Whether a true CORS preflight passes without identity; for where Access bypasses OPTIONS.
         scrub: Names of further request headers that the application must never see.
         remote_user: What ``REMOTE_USER`` is: the identity's ``id`` or ``email``.
@@ -51,8 +66,8 @@ class AccessConfig:
         ConfigurationError: Names the key, the shape of its value and the mend.
     """
 
-    team: str | Iterable[str]
-    audience: str | Iterable[str]
+    team: str | Iterable[str] = ()
+    audience: str | Iterable[str] = ()
     team_url: str | None = None
     certs_url: str | None = None
     issuer: str | None = None
@@ -60,6 +75,12 @@ class AccessConfig:
     fetcher: object | None = field(default=None, repr=False)
     cookie: bool = False
     rules: Iterable[Rule | Mapping[str, Any]] = ()
+    policies: object = ()
+    references: Mapping[str, Any] | None = field(default=None, repr=False)
+    trusted_peers: Iterable[str] = ()
+    certificate_headers: bool = False
+    report_only: bool = False
+    close_on_expiry: bool = False
     host_routing: bool = False
     leeway: float = 30
     max_age: float | None = None
@@ -67,6 +88,9 @@ class AccessConfig:
     cold_wait: float = 5
     hard_ttl: float = 86_400
     unauthenticated_status: Literal[401, 403] = 401
+    login_redirect: bool = False
+    on_refusal: Callable[..., Any] | None = field(default=None, repr=False)
+    refusal_template: str | None = None
     allow_preflight: bool = False
     scrub: Iterable[str] = ()
     remote_user: Literal["id", "email"] = "id"
@@ -76,23 +100,35 @@ class AccessConfig:
     teams: tuple[Team, ...] = field(init=False)
     audiences: frozenset[str] = field(init=False)
     ruleset: tuple[Rule, ...] = field(init=False, repr=False)
+    default_policies: tuple[Policy, ...] = field(init=False, repr=False)
+    peers: TrustedPeers = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Validate everything, and replace what was given by its one normal form."""
         names = _texts("team", self.team, mend="give the name of your Access organisation, such as 'acme'")
         audience = _texts("audience", self.audience, mend="give the AUD tag of the Access application")
-        ruleset = tuple(_rule(rule) for rule in _items("rules", self.rules, mend="give a list of rules"))
+        given = _items("rules", self.rules, mend="give a list of rules")
+        ruleset = tuple(_rule(rule, self.references) for rule in given)
+        policies = read_policies(self.policies, self.references)
+        trusted_peers = _names(
+            "trusted_peers", self.trusted_peers, mend="give addresses, networks, 'loopback' or 'unix'"
+        )
         self._set(
+            trusted_peers=trusted_peers,
+            peers=TrustedPeers(trusted_peers),
             team=names,
             teams=self._read_teams(names),
             audience=audience,
             audiences=frozenset(map(_aud_tag, audience)),
             rules=ruleset,
             ruleset=ruleset,
-            scrub=tuple(_header_name(name) for name in _names("scrub", self.scrub)),
+            policies=policies,
+            default_policies=policies,
+            scrub=tuple(_header_name(name) for name in _names("scrub", self.scrub, mend="give names of headers")),
             listeners=tuple(map(_listener, _items("listeners", self.listeners, mend="give a list of callables"))),
         )
         self._check_keys()
+        self._check_trust()
         self._check_scalars()
 
     def _read_teams(self, names: tuple[str, ...]) -> tuple[Team, ...]:
@@ -115,6 +151,16 @@ class AccessConfig:
             )
         if keys is not None and self.certs_url is not None:
             raise ConfigurationError("certs_url: stands beside keys, which are never fetched; leave one of them out")
+
+    def _check_trust(self) -> None:
+        if self.peers:
+            return
+        mend = "give trusted_peers, such as 'loopback', whose word about the client counts"
+        if self.certificate_headers is True:
+            raise ConfigurationError(f"certificate_headers: counts for nothing without trusted peers; {mend}")
+        for policies in (*(rule.policies for rule in self.ruleset), self.default_policies):
+            if Need.ADDRESS in needs_of(policies):
+                raise ConfigurationError(f"trusted_peers: is empty, and a policy asks for the client's address; {mend}")
 
     def _check_scalars(self) -> None:
         for name, low, high in _RANGES:
@@ -174,7 +220,16 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("cold_wait", 0.001, 60),
     ("hard_ttl", 300, 604_800),
 )
-_FLAGS = ("cookie", "host_routing", "certificates", "allow_preflight")
+_FLAGS = (
+    "cookie",
+    "certificate_headers",
+    "report_only",
+    "close_on_expiry",
+    "host_routing",
+    "certificates",
+    "login_redirect",
+    "allow_preflight",
+)
 _CHOICES: tuple[tuple[str, tuple[object, ...]], ...] = (
     ("unauthenticated_status", (401, 403)),
     ("remote_user", ("id", "email")),
@@ -198,8 +253,7 @@ def _texts(key: str, value: object, *, mend: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(texts))
 
 
-def _names(key: str, value: object) -> tuple[str, ...]:
-    mend = "give names of headers"
+def _names(key: str, value: object, *, mend: str) -> tuple[str, ...]:
     names = value if isinstance(value, str) else _items(key, value, mend=mend)
     return () if names == () else _texts(key, names, mend=mend)
 
@@ -216,11 +270,11 @@ def _listener(listener: Any) -> Callable[..., None]:
     return cast("Callable[..., None]", listener)
 
 
-def _rule(value: object) -> Rule:
+def _rule(value: object, references: Mapping[str, Any] | None) -> Rule:
     if isinstance(value, Rule):
         return value
     if isinstance(value, Mapping):
-        return Rule.from_mapping(value)
+        return Rule.from_mapping(value, references)
     raise ConfigurationError(f"rules: holds {shape(value)}; give rules, such as Rule.public('/healthz')")
 
 

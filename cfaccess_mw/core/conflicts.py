@@ -23,13 +23,18 @@ def check_hosts(rules: Iterable[Rule]) -> None:
         ConfigurationError: A rule by host is public, optional, or for an audience of its own.
     """
     for rule in rules:
-        if rule.hosts and (rule.access is not Access.TOKEN or rule.audience):
+        opens = rule.effective in (Access.PUBLIC, Access.OPTIONAL) or rule.has_bypass
+        if rule.hosts and (opens or rule.audience):
             raise ConfigurationError(
                 f"rules: the rule for {rule.pattern!r} is "
-                f"{'for an audience of its own' if rule.access is Access.TOKEN else rule.access.value} by host, "
+                f"{_opening(rule) if opens else 'for an audience of its own'} by host, "
                 "and Host is the client's word; if the application itself serves different content by host, "
                 "say host_routing=True"
             )
+
+
+def _opening(rule: Rule) -> str:
+    return "a bypass" if rule.has_bypass else rule.access.value
 
 
 def check_ties(rules: Sequence[Rule], patterns: Sequence[Pattern]) -> None:

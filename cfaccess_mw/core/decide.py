@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from cfaccess_mw.core.admission import NO_FACTS, Admission, Answers, Lacking, LackingKey, ProfileSource, Verdicts
 from cfaccess_mw.core.errors import (
     DuplicateToken,
     InvalidToken,
@@ -18,6 +19,7 @@ from cfaccess_mw.core.errors import (
     Unavailable,
     UnknownKey,
 )
+from cfaccess_mw.core.facts import Facts
 from cfaccess_mw.core.freshness import Availability, KeyAnswer
 from cfaccess_mw.core.identity import Identity
 from cfaccess_mw.core.keys import Key, KeySnapshot
@@ -50,15 +52,20 @@ class Pass:
     token: str | bytes | None = field(repr=False)
 
 
+NOBODY = Pass(identity=None, token=None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """The request is answered here.
 
     Attributes:
         error: Why, with status, code and public text.
+        passing: What goes to the application where refusals are only reported.
     """
 
     error: Refused
+    passing: Pass = NOBODY
 
     @property
     def is_unauthenticated(self) -> bool:
@@ -66,31 +73,15 @@ class Refusal:
         return isinstance(self.error, Unauthenticated)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lacking:
-    """The decision needs a key that is not at hand.
-
-    Attributes:
-        issuer: Whose key.
-        kid: Which one.
-    """
-
-    issuer: str
-    kid: str
-
-
 Decision = Pass | Refusal | Lacking
-Answers = Mapping[Lacking, KeyAnswer]
 
 NO_ANSWERS: Answers = MappingProxyType({})
 
-NOBODY = Pass(identity=None, token=None)
-
 
 class _Remembered:
-    """A verified token: what its signature proved, and nothing that a rule or a key set decides."""
+    """A verified token: what its signature proved, and what policies said of it for as long as that holds."""
 
-    __slots__ = ("passing", "proof", "snapshot", "source", "valid_from", "valid_until")
+    __slots__ = ("passing", "proof", "snapshot", "source", "valid_from", "valid_until", "verdicts")
 
     def __init__(self, proof: Proof, token: str | bytes, source: KeySource, snapshot: KeySnapshot) -> None:
         self.proof = proof
@@ -99,6 +90,7 @@ class _Remembered:
         self.snapshot = snapshot
         self.valid_from = proof.valid_from
         self.valid_until = proof.valid_until
+        self.verdicts: Verdicts | None = None  # most tokens are never asked about by a policy
 
 
 class Gate:
@@ -107,11 +99,15 @@ class Gate:
     Args:
         verifier: The checks of a token.
         sources: Where the keys of each accepted issuer are found; it may change under way.
+        profiles: What is known of people by their tokens, for policies that ask for it.
     """
 
-    def __init__(self, verifier: Verifier, sources: Mapping[str, KeySource]) -> None:
+    def __init__(
+        self, verifier: Verifier, sources: Mapping[str, KeySource], profiles: ProfileSource | None = None
+    ) -> None:
         self._verifier = verifier
         self._sources = sources
+        self._admission = Admission(profiles)
         self._memory: Memory[str | bytes, _Remembered] = Memory(count=MEMORY_COUNT, weight=MEMORY_WEIGHT)
 
     def decide(
@@ -121,6 +117,7 @@ class Gate:
         now: float,
         cookies: Sequence[str | bytes] = (),
         answers: Answers = NO_ANSWERS,
+        facts: Facts = NO_FACTS,
     ) -> Decision:
         """Decide over one request.
 
@@ -129,62 +126,98 @@ class Gate:
             token: What the assertion header gave.
             now: Seconds since the epoch.
             cookies: The values of the ``CF_Authorization`` cookies, where they count and there is no header.
-            answers: What became of the keys that earlier answers to this request lacked.
+            answers: What became of what earlier answers to this request lacked.
+            facts: What the request says, where a policy of the requirement looks at it.
         """
         # The usual request: a token that was verified before, asked again for everything that may have changed since.
-        entry = self._memory.get(token) if token is not None else None  # type: ignore[arg-type]  # a class is no key
-        if entry is not None and entry.valid_from <= now < entry.valid_until and requirement.refusal is None:
-            snapshot = entry.source.snapshot
-            if snapshot is entry.snapshot or self._still_holds(entry, snapshot):
-                audience = entry.proof.identity.audience
-                for accepted in requirement.audiences:
-                    if accepted.isdisjoint(audience):
-                        break
-                else:
-                    return entry.passing
-        return self._decide(requirement, token, now, cookies, answers)
+        entry = self._recall(requirement, token, now) if token is not None else None
+        if entry is not None:
+            return self._admit(requirement, entry, answers, facts) if requirement.policies else entry.passing
+        return self._decide(requirement, token, now, cookies, answers, facts)
+
+    def _recall(self, requirement: Requirement, token: Given, now: float) -> _Remembered | None:
+        """A token that was verified before, if everything that its signature does not prove holds still."""
+        entry = self._memory.get(token)  # type: ignore[arg-type]  # a class is in no memory
+        if entry is None or not entry.valid_from <= now < entry.valid_until:
+            return None
+        snapshot = entry.source.snapshot
+        if snapshot is not entry.snapshot and not self._still_holds(entry, snapshot):
+            return None
+        audience = entry.proof.identity.audience
+        for accepted in requirement.audiences:
+            if accepted.isdisjoint(audience):
+                return None
+        return entry
 
     def _decide(
-        self, requirement: Requirement, token: Given, now: float, cookies: Sequence[str | bytes], answers: Answers
+        self,
+        requirement: Requirement,
+        token: Given,
+        now: float,
+        cookies: Sequence[str | bytes],
+        answers: Answers,
+        facts: Facts,
     ) -> Decision:
         if requirement.refusal is not None:
             return Refusal(error=requirement.refusal())
+        is_open = self._admission.opens(requirement, facts)
         if token is None and not cookies:
-            return NOBODY if requirement.access is not Access.TOKEN else Refusal(error=NoToken())
-        outcome = self._examine(requirement, token, now, cookies, answers)
-        if requirement.access is Access.PUBLIC and not isinstance(outcome, Pass):
-            return NOBODY  # nobody is refused, and no key is fetched for it
+            return NOBODY if is_open or requirement.access is Access.OPTIONAL else Refusal(error=NoToken())
+        outcome = self._examine(requirement, token, now, cookies, answers, facts)
+        if is_open and not isinstance(outcome, Pass):
+            return NOBODY  # nobody is refused, and nothing is fetched for it
         return outcome
 
     def _examine(
-        self, requirement: Requirement, token: Given, now: float, cookies: Sequence[str | bytes], answers: Answers
+        self,
+        requirement: Requirement,
+        token: Given,
+        now: float,
+        cookies: Sequence[str | bytes],
+        answers: Answers,
+        facts: Facts,
     ) -> Decision:
         """Verify the header's token, or the first good one of several cookies: path-scoped ones come in pairs."""
         if isinstance(token, type):
             return Refusal(error=token())
         failed: Decision = Refusal(error=NoToken())
         for candidate in (token,) if token is not None else cookies:
-            outcome = self._verify(requirement, candidate, now, answers)
+            entry = self._recall(requirement, candidate, now) or self._verify(requirement, candidate, now, answers)
+            outcome = self._admit(requirement, entry, answers, facts) if isinstance(entry, _Remembered) else entry
             if isinstance(outcome, Pass):
                 return outcome
             if _rank(outcome) > _rank(failed):
                 failed = outcome
         return failed
 
-    def _verify(self, requirement: Requirement, token: str | bytes, now: float, answers: Answers) -> Decision:
+    def _verify(
+        self, requirement: Requirement, token: str | bytes, now: float, answers: Answers
+    ) -> _Remembered | Refusal | Lacking:
         try:
             candidate = self._verifier.read(token, requirement.audiences, now)
             source = self._sources[candidate.issuer]
             snapshot = source.snapshot
             key = snapshot.keys.get(candidate.kid) if snapshot is not None else None
             if snapshot is None or key is None:
-                return _without_key(Lacking(issuer=candidate.issuer, kid=candidate.kid), answers)
+                return _without_key(LackingKey(issuer=candidate.issuer, kid=candidate.kid), answers)
             proof = self._verifier.prove(candidate, key, now)
         except InvalidToken as error:
             return Refusal(error=DuplicateToken() if is_joined(token) else type(error)())
         entry = _Remembered(proof, token, source, snapshot)
         self._memory.put(token, entry, 2 * len(token) + _ENTRY_WEIGHT)
-        return entry.passing
+        return entry
+
+    def _admit(self, requirement: Requirement, entry: _Remembered, answers: Answers, facts: Facts) -> Decision:
+        """Ask the policies about somebody whose token is good."""
+        if not requirement.policies:
+            return entry.passing
+        if entry.verdicts is None:
+            entry.verdicts = {}
+        identity, token = entry.proof.identity, entry.passing.token or ""
+        found = self._admission.admit(requirement, identity, token, entry.verdicts, answers, facts)
+        if isinstance(found, Refused):
+            return Refusal(error=found, passing=entry.passing)
+        return found or entry.passing
 
     @staticmethod
     def _still_holds(entry: _Remembered, snapshot: KeySnapshot | None) -> bool:
@@ -198,9 +231,9 @@ class Gate:
         return True
 
 
-def _without_key(lacking: Lacking, answers: Answers) -> Decision:
+def _without_key(lacking: LackingKey, answers: Answers) -> Refusal | LackingKey:
     answer = answers.get(lacking)
-    if answer is None:
+    if not isinstance(answer, KeyAnswer):
         return lacking
     if answer.availability is Availability.ABSENT:
         return Refusal(error=UnknownKey())

@@ -17,7 +17,7 @@
     │   │   ├── AmbiguousPath
     │   │   └── AmbiguousHost
     │   └── Unavailable         503  we cannot know at the moment
-    │       └── KeysUnavailable
+    │       └── IdentityUnavailable, KeysUnavailable
     ├── KeySetError                  a certs document without a usable key
     └── FetchError                   a certs endpoint that did not answer as it should
 
@@ -298,6 +298,13 @@ class Unavailable(Refused):
     code = "unavailable"
     status = 503
     title = "Temporarily unavailable"
+
+
+class IdentityUnavailable(Unavailable):
+    """The policies need to know more of somebody than his token says, and it cannot be had at the moment."""
+
+    code = "identity-unavailable"
+    detail = "What decides whether you may go there cannot be had at the moment; try again shortly."
 
 
 class KeysUnavailable(Unavailable):

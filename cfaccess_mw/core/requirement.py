@@ -1,8 +1,10 @@
 """What has to be true of a request before it is let in, as far as its path decides that?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cfaccess_mw.core.errors import Refused
+from cfaccess_mw.core.facts import Need
+from cfaccess_mw.core.policy import Policy, needs_of
 from cfaccess_mw.core.rules import Access, Rule
 
 
@@ -17,18 +19,35 @@ class Requirement:
         audiences: A token has to be for one member of each of these; one set for each of the rules that counts, those
             that are public counting only among themselves.
         rules: The rules that won some reading, in the order of the table; the default is not among them.
+        policies: The policies of each of those that have some; all of them have to let somebody in.
+        may_open: Whether a request can be let in without anybody being asked who they are: each of the rules is public,
+            or has a bypass.
+        report_only: Whether each of the rules only tells what it would refuse.
+        needs: What the policies look at.
+        reads_request: Whether they look at the request itself; asked for each one, and flags are slow.
         refusal: The error that answers the request whoever is asking, or None.
     """
 
     access: Access
     audiences: tuple[frozenset[str], ...]
     rules: tuple[Rule, ...] = ()
+    policies: tuple[tuple[Policy, ...], ...] = ()
+    may_open: bool = False
+    report_only: bool = False
     refusal: type[Refused] | None = None
+    needs: Need = field(init=False)
+    reads_request: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        """Refuse a requirement that no audience limits: it would take a token of any application."""
+        """Refuse a requirement that no audience limits, which would take a token of any application."""
         if not self.audiences:
             raise ValueError("a requirement has at least one set of audiences")
+
+        needs = Need.NOTHING
+        for policies in self.policies:
+            needs |= needs_of(policies)
+        object.__setattr__(self, "needs", needs)
+        object.__setattr__(self, "reads_request", bool(needs & Need.REQUEST))
 
 
 def refused(refusal: type[Refused]) -> Requirement:

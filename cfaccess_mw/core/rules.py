@@ -14,6 +14,8 @@ from typing import Any, Final, Self, TypeAlias, cast
 from cfaccess_mw.core.errors import ConfigurationError
 from cfaccess_mw.core.hosts import canonical_host
 from cfaccess_mw.core.patterns import ANY, parse_pattern
+from cfaccess_mw.core.policy import Policy, PolicyDecision
+from cfaccess_mw.core.policy_reading import policy_from, policy_to_mapping, read_policies
 
 Names: TypeAlias = str | Iterable[str]
 """One name, or several."""
@@ -30,6 +32,9 @@ class Access(Enum):
 
     TOKEN = "token"  # noqa: S105 - the word that operators write
     """Any valid token for the rule's audience."""
+
+    POLICIES = "policies"
+    """A valid token, and policies that let its bearer in; or a bypass among them."""
 
     @property
     def strictness(self) -> int:
@@ -56,6 +61,8 @@ class Rule:
         audience: The audience tags of the Access application that protects this path, where it is one of its own;
             empty for the configuration's.
         everything: The word that says that a rule for ``/*`` is meant to let everybody in everywhere.
+        policies: Who may pass, in Cloudflare's meaning; with ``Access.POLICIES`` and nothing else.
+        report_only: Whether what this rule refuses is only told, for rolling out.
 
     Raises:
         ConfigurationError: The rule means nothing, or can never match.
@@ -67,6 +74,8 @@ class Rule:
     hosts: frozenset[str] = frozenset()
     audience: frozenset[str] = frozenset()
     everything: bool = False
+    policies: tuple[Policy, ...] = ()
+    report_only: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant, and bring hosts into their one form."""
@@ -86,15 +95,35 @@ class Rule:
         object.__setattr__(self, "hosts", frozenset(map(canonical_host, self.hosts)))
         if "HEAD" in self.methods and "GET" not in self.methods:
             raise self._mistake("methods has HEAD alone; HEAD has GET's rule, so name GET")
+        self._check_policies()
         # "/*/*" too: all but "/" itself.
         covers_all = pattern.below and all(segment == ANY for segment in pattern.segments)
-        opens_all = covers_all and self.access is not Access.TOKEN
+        opens_all = covers_all and self.effective in (Access.PUBLIC, Access.OPTIONAL)
         if opens_all and self.everything is not True:
             raise self._mistake(
-                f"{self.access.value} here lets everybody in everywhere; to mean it, say everything=True"
+                f"{self.effective.value} here lets everybody in everywhere; to mean it, say everything=True"
             )
         if self.everything and not opens_all:
             raise self._mistake("everything=True goes with a public or optional '/*' alone; take it off")
+
+    def _check_policies(self) -> None:
+        policies: object = self.policies
+        if not isinstance(policies, tuple) or not all(isinstance(policy, Policy) for policy in policies):
+            raise self._mistake("policies is a tuple of Policy; see Rule.guarded, or Rule.from_mapping")
+        if (self.access is Access.POLICIES) is not bool(self.policies):
+            raise self._mistake("policies go with the access 'policies', and that with at least one of them")
+        if type(self.report_only) is not bool:
+            raise self._mistake(f"report_only is {_kind(self.report_only)}; say true or false")
+
+    @property
+    def effective(self) -> Access:
+        """What is required in effect: an unconditional bypass is as public as a path can be."""
+        return Access.PUBLIC if any(policy.is_public for policy in self.policies) else self.access
+
+    @property
+    def has_bypass(self) -> bool:
+        """Whether some requests are let in without anybody being asked who they are."""
+        return any(policy.decision is PolicyDecision.BYPASS for policy in self.policies)
 
     @classmethod
     def public(
@@ -128,32 +157,123 @@ class Rule:
         return cls._of(Access.TOKEN, pattern, methods=methods, hosts=hosts, audience=audience)
 
     @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
+    def guarded(
+        cls,
+        pattern: str,
+        policies: object,
+        *,
+        references: Mapping[str, object] | None = None,
+        methods: Names = (),
+        hosts: Names = (),
+        audience: Names = (),
+        everything: bool = False,
+        report_only: bool = False,
+    ) -> Self:
+        """Let in whom policies let in: ours, or Cloudflare's as its API gives them.
+
+        Args:
+            pattern: As the attribute, like the others that are not named here.
+            policies: Policies, or mappings of them; see :func:`~cfaccess_mw.core.policy_reading.read_policies`.
+            references: What the ids in Cloudflare's policies stand for.
+            methods: As the attribute.
+            hosts: As the attribute.
+            audience: As the attribute.
+            everything: As the attribute.
+            report_only: As the attribute.
+        """
+        return cls._of(
+            Access.POLICIES,
+            pattern,
+            methods=methods,
+            hosts=hosts,
+            audience=audience,
+            everything=everything,
+            policies=read_policies(policies, references),
+            report_only=report_only,
+        )
+
+    @classmethod
+    def allow(
+        cls,
+        pattern: str,
+        *,
+        methods: Names = (),
+        hosts: Names = (),
+        audience: Names = (),
+        report_only: bool = False,
+        **who: Any,
+    ) -> Self:
+        """Let in the users whom all of these describe: ``groups=["admins"], ips=["192.0.2.0/24"]``.
+
+        The other arguments are the attributes of the class.
+        """
+        policy = policy_from(PolicyDecision.ALLOW, **who)
+        return cls.guarded(pattern, [policy], methods=methods, hosts=hosts, audience=audience, report_only=report_only)
+
+    @classmethod
+    def any_user(cls, pattern: str, *, methods: Names = (), hosts: Names = (), audience: Names = ()) -> Self:
+        """Let in every user, and no service. The arguments are the attributes of the class."""
+        return cls.allow(pattern, methods=methods, hosts=hosts, audience=audience, everyone=True)
+
+    @classmethod
+    def service(
+        cls,
+        pattern: str,
+        *,
+        tokens: Names | None = None,
+        methods: Names = (),
+        hosts: Names = (),
+        audience: Names = (),
+    ) -> Self:
+        """Let in services, by the Client IDs of their tokens; every service where none is named.
+
+        The other arguments are the attributes of the class.
+        """
+        return cls.guarded(pattern, [_service_policy(tokens)], methods=methods, hosts=hosts, audience=audience)
+
+    @classmethod
+    def deny(cls, pattern: str, *, methods: Names = (), hosts: Names = (), audience: Names = ()) -> Self:
+        """Let in nobody. The arguments are the attributes of the class."""
+        policy = policy_from(PolicyDecision.DENY, everyone=True)
+        return cls.guarded(pattern, [policy], methods=methods, hosts=hosts, audience=audience)
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any], references: Mapping[str, Any] | None = None) -> Self:
         """Read a rule from a configuration: the attributes by name, ``access`` as a word.
+
+        Instead of ``access`` there may stand ``policies`` alone, or one of the short forms: ``allow`` with conditions
+        (``{groups = ["admins"]}``), ``service`` with Client IDs or true, ``any_user = true``, ``deny = true``.
+
+        Args:
+            mapping: The rule.
+            references: What the ids in policies of Cloudflare's stand for.
 
         Raises:
             ConfigurationError: A name or a word that is not known, or a rule that means nothing.
         """
         if not isinstance(mapping, Mapping):
             raise ConfigurationError(f"rules: a rule is a mapping with a pattern and an access, not {_kind(mapping)}")
-        known = [field.name for field in fields(cls)]
+        known = [*(field.name for field in fields(cls)), *_SHORT_FORMS]
         for key in mapping:
             if key not in known:
                 raise ConfigurationError(f"rules: {_unknown('key', key, known)}")
-        for key in ("pattern", "access"):
-            if key not in mapping:
-                raise ConfigurationError(f"rules: a rule lacks its {key}; every rule has a pattern and an access")
-        word = mapping["access"]
-        if word not in _WORDS:
-            raise ConfigurationError(f"rules: {_unknown('access', word, _WORDS)}")
-        rest = {key: value for key, value in mapping.items() if key in _MEMBERS}
-        return cls._of(Access(word), mapping["pattern"], everything=mapping.get("everything", False), **rest)
+        if "pattern" not in mapping:
+            raise ConfigurationError("rules: a rule lacks its pattern; every rule has a pattern and an access")
+        rest = {key: value for key, value in mapping.items() if key in _MEMBERS or key in ("everything", "report_only")}
+        try:
+            access, policies = _required_by(mapping, references)
+        except ConfigurationError as mistake:
+            raise ConfigurationError(f"rules: the rule for {str(mapping['pattern'])[:64]!r}: {mistake}") from None
+        return cls._of(access, mapping["pattern"], policies=policies, **rest)
 
     def to_mapping(self) -> dict[str, Any]:
         """Return what :meth:`from_mapping` reads, without what is left at its default; lists are sorted."""
         mapping: dict[str, Any] = {"pattern": self.pattern, "access": self.access.value}
         mapping |= {key: sorted(getattr(self, key)) for key in _MEMBERS if getattr(self, key)}
-        return mapping | ({"everything": True} if self.everything else {})
+        if self.policies:
+            mapping["policies"] = [policy_to_mapping(policy) for policy in self.policies]
+        mapping |= {key: True for key in ("everything", "report_only") if getattr(self, key)}
+        return mapping
 
     @classmethod
     def _of(
@@ -165,6 +285,8 @@ class Rule:
         hosts: Names = (),
         audience: Names = (),
         everything: bool = False,
+        policies: tuple[Policy, ...] = (),
+        report_only: bool = False,
     ) -> Self:
         return cls(
             pattern=pattern,
@@ -173,6 +295,8 @@ class Rule:
             hosts=_names("hosts", hosts),
             audience=_names("audience", audience),
             everything=everything,
+            policies=policies,
+            report_only=report_only,
         )
 
     def _mistake(self, what: str) -> ConfigurationError:
@@ -180,6 +304,51 @@ class Rule:
 
 
 _WORDS: Final = [access.value for access in Access]
+
+# Each with the policy that it is short for.
+_SHORT_FORMS: Final[Mapping[str, Callable[[Any], Policy]]] = {
+    "allow": lambda who: policy_from(PolicyDecision.ALLOW, **_conditions("allow", who)),
+    "any_user": lambda said: policy_from(PolicyDecision.ALLOW, everyone=_said("any_user", said)),
+    "deny": lambda said: policy_from(PolicyDecision.DENY, everyone=_said("deny", said)),
+    "service": lambda tokens: _service_policy(None if tokens is True else tokens),
+}
+
+
+def _required_by(mapping: Mapping[str, Any], references: Mapping[str, Any] | None) -> tuple[Access, tuple[Policy, ...]]:
+    """What a rule that is written as a mapping requires."""
+    forms = [form for form in ("access", *_SHORT_FORMS) if form in mapping]
+    if not forms and "policies" in mapping:
+        return Access.POLICIES, read_policies(mapping["policies"], references)
+    if len(forms) != 1:
+        choice = ", ".join(("access", *_SHORT_FORMS))
+        many = "more than one" if forms else "lacks its access: none"
+        raise ConfigurationError(f"{many} of {choice}; every rule has one of them, or policies alone")
+    if forms[0] != "access":
+        if "policies" in mapping:
+            raise ConfigurationError(f"{forms[0]}: stands beside policies; write it as one of them")
+        return Access.POLICIES, (_SHORT_FORMS[forms[0]](mapping[forms[0]]),)
+    word = mapping["access"]
+    if word not in _WORDS:
+        raise ConfigurationError(_unknown("access", word, _WORDS))
+    return Access(word), read_policies(mapping["policies"], references) if "policies" in mapping else ()
+
+
+def _conditions(key: str, who: object) -> dict[str, Any]:
+    if not isinstance(who, Mapping):
+        raise ConfigurationError(f"{key}: is {_kind(who)}; give conditions, such as {{groups = ['admins']}}")
+    return dict(who)
+
+
+def _said(key: str, said: object) -> bool:
+    if said is not True:
+        raise ConfigurationError(f"{key}: is {_kind(said)}; say true, or leave it out")
+    return True
+
+
+def _service_policy(tokens: Names | None) -> Policy:
+    who: dict[str, Any] = {"any_valid_service_token": True} if tokens is None else {"service_tokens": tokens}
+    return policy_from(PolicyDecision.SERVICE_AUTH, **who)
+
 
 # What may stand in each of the sets, and what to write where something else does.
 _MEMBERS: Final[Mapping[str, tuple[Callable[[str], object], str]]] = {

@@ -11,13 +11,17 @@ Answers are remembered by path, in a bounded memory, so that the odd path pays f
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from cfaccess_mw.core.admission import NO_FACTS
 from cfaccess_mw.core.conflicts import check_hosts, check_reachable, check_ties, named_methods
 from cfaccess_mw.core.errors import AmbiguousHost, AmbiguousPath, ConfigurationError
-from cfaccess_mw.core.explain import Explanation, LookUp
+from cfaccess_mw.core.explain import Explanation, LookUp, explain_outcome
+from cfaccess_mw.core.facts import Facts
 from cfaccess_mw.core.hosts import canonical_host
 from cfaccess_mw.core.memory import Memory
 from cfaccess_mw.core.paths import Reading, read_path
 from cfaccess_mw.core.patterns import Pattern, fold, parse_pattern
+from cfaccess_mw.core.policy import Policy, PolicyDecision, decide_policies
+from cfaccess_mw.core.policy_explanation import explain_policies
 from cfaccess_mw.core.requirement import Requirement, refused
 from cfaccess_mw.core.rules import Access, Rule
 from cfaccess_mw.core.trie import ANY_HOST, ODD, OTHER, Trie
@@ -45,12 +49,20 @@ class RuleTable:
         audience: The audience tags of the configuration, for what no rule matches and for rules without their own.
         host_routing: Whether the application itself serves different content by host, so that rules by host may open
             something, or ask for an audience of their own.
+        policies: Who may pass where no rule matches; whoever has a valid token, where there are none.
 
     Raises:
         ConfigurationError: Two rules tie, a rule can never match, or rules by host need ``host_routing``.
     """
 
-    def __init__(self, rules: Iterable[Rule], *, audience: frozenset[str], host_routing: bool = False) -> None:
+    def __init__(
+        self,
+        rules: Iterable[Rule],
+        *,
+        audience: frozenset[str],
+        host_routing: bool = False,
+        policies: Sequence[Policy] = (),
+    ) -> None:
         self.rules = tuple(rules)
         for rule in self.rules:
             if not isinstance(rule, Rule):
@@ -61,9 +73,20 @@ class RuleTable:
             check_hosts(self.rules)
         patterns = [parse_pattern(rule.pattern) for rule in self.rules]
         check_ties(self.rules, patterns)
+        if any(policy.is_public for policy in policies):
+            raise ConfigurationError(
+                "policies: a bypass without conditions lets everybody in everywhere; to mean it, make it "
+                "Rule.public('/*', everything=True)"
+            )
         # The default comes last, where its number, -1, finds it.
-        self._terms = [(rule.access, rule.audience or audience) for rule in self.rules] + [(Access.TOKEN, audience)]
+        default = (Access.POLICIES if policies else Access.TOKEN, audience)
+        self._terms = [*((rule.effective, rule.audience or audience) for rule in self.rules), default]
+        self._policies = [*(rule.policies for rule in self.rules), tuple(policies)]
         self._public = frozenset(n for n, (access, _) in enumerate(self._terms) if access is Access.PUBLIC)
+        bypassed = [n for n, rule in enumerate(self.rules) if rule.has_bypass]
+        if any(policy.decision is PolicyDecision.BYPASS for policy in policies):
+            bypassed.append(DEFAULT)
+        self._bypassed = frozenset(bypassed)
         self._tries = self._plant(patterns)
         check_reachable(self.rules, patterns, lambda host, method, path: self._win(self._tries, host, method, path))
         folded = [pattern.folded() for pattern in patterns]
@@ -120,8 +143,12 @@ class RuleTable:
         raw_path: bytes | None = None,
         root_path: str = "",
         host: str | None = None,
+        facts: Facts = NO_FACTS,
     ) -> Explanation:
-        """Return why a request gets what :meth:`find` says; the arguments are the same."""
+        """Return why a request gets what :meth:`find` says, and what becomes of it.
+
+        The arguments are the same, and ``facts``: what policies look at; the identity is one whose token is good.
+        """
         requirement = self.find(method, path, raw_path, root_path, host)
         name = self._listed(host)
         readings = read_path(path, raw_path, root_path)
@@ -138,9 +165,20 @@ class RuleTable:
                 )
                 for reading, looked_up, folded, found in self._look_up(readings.readings, name or ANY_HOST, kind)
             )
+        verdicts = tuple(decide_policies(policies, facts) for policies in requirement.policies)
+        outcome, code = explain_outcome(requirement, facts, verdicts)
         ground = "ambiguous-host" if requirement.refusal is AmbiguousHost else readings.ground
         return Explanation(
-            method=method, path=path, host=name or None, ground=ground, look_ups=look_ups, requirement=requirement
+            method=method,
+            path=path,
+            host=name or None,
+            ground=ground,
+            look_ups=look_ups,
+            requirement=requirement,
+            policies=tuple(explain_policies(policies, facts) for policies in requirement.policies),
+            verdicts=verdicts,
+            outcome=outcome,
+            code=code,
         )
 
     @property
@@ -150,7 +188,7 @@ class RuleTable:
 
     def _plant(self, patterns: Sequence[Pattern]) -> dict[str, Trie]:
         """Put the rules into one tree for each host and one for what is said of every host."""
-        guards = frozenset(n for n, rule in enumerate(self.rules) if rule.access is Access.TOKEN)
+        guards = frozenset(n for n, rule in enumerate(self.rules) if rule.effective in (Access.TOKEN, Access.POLICIES))
         tries: dict[str, Trie] = {}
         for number, (rule, pattern) in enumerate(zip(self.rules, patterns, strict=True)):
             for host in rule.hosts or (ANY_HOST,):
@@ -203,6 +241,13 @@ class RuleTable:
                 access=strictest,
                 audiences=tuple(dict.fromkeys(counting)),
                 rules=tuple(self.rules[entry] for entry in entries if entry != DEFAULT),
+                policies=tuple(
+                    dict.fromkeys(
+                        self._policies[entry] for entry in entries if self._terms[entry][0] is Access.POLICIES
+                    )
+                ),
+                may_open=all(entry in self._public or entry in self._bypassed for entry in entries),
+                report_only=all(entry != DEFAULT and self.rules[entry].report_only for entry in entries),
             )
             self._requirements.put(entries, requirement, 1)
         return requirement

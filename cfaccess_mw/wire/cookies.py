@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from cfaccess_mw.core.errors import InvalidToken, TooManyTokens
 
 NAME = "CF_Authorization"
+MAX_TEXT = 65_536  # characters in all; browsers keep 4,096 in a cookie, servers take 8 to 64 KiB of headers
 MAX_COOKIES = 4  # a browser sends one for each path scope that fits; more are somebody trying
 
 
@@ -19,7 +20,12 @@ def read_cookies(lines: Iterable[str]) -> tuple[str, ...] | type[InvalidToken]:
         lines: The values of the ``Cookie`` headers; HTTP/2 may split one into many (RFC 9113 section 8.2.3).
     """
     values: list[str] = []
-    for part in "; ".join(lines).split(";"):
+    text = "; ".join(lines)
+    if NAME not in text:
+        return ()
+    if len(text) > MAX_TEXT:
+        return TooManyTokens
+    for part in text.split(";"):
         name, equals, value = part.partition("=")
         if equals and name.strip(" \t") == NAME:
             if len(values) == MAX_COOKIES:
@@ -30,5 +36,7 @@ def read_cookies(lines: Iterable[str]) -> tuple[str, ...] | type[InvalidToken]:
 
 def without_ours(line: str) -> str:
     """A ``Cookie`` header without our cookies, for an application that must not believe a bad one."""
+    if NAME not in line:
+        return line
     kept = (part for part in line.split(";") if part.partition("=")[0].strip(" \t") != NAME)
     return ";".join(kept).strip(" \t")

@@ -6,7 +6,7 @@ from typing import Any
 from cfaccess_mw.core.decide import Given, Pass
 from cfaccess_mw.core.identity import Identity
 from cfaccess_mw.wire.cookies import read_cookies, without_ours
-from cfaccess_mw.wire.names import ASSERTION, EMAIL, Names
+from cfaccess_mw.wire.names import ASSERTION, EMAIL, LONGEST, REMEMBERED, Names
 
 Environ = dict[str, Any]
 
@@ -17,8 +17,6 @@ AUTH_TYPE = "Cloudflare-Access"
 
 # Where servers put the request target as it came (gunicorn; uWSGI, mod_wsgi, waitress and Werkzeug).
 _RAW_TARGETS = ("RAW_URI", "REQUEST_URI")
-
-_REMEMBERED = 1_024  # as for the names of ASGI headers
 
 
 class EnvironReader:
@@ -101,13 +99,21 @@ class EnvironReader:
         for key in [key for key in environ if key not in self._harmless]:
             if key.startswith("HTTP_") and self._names.is_spoofable(key[5:].lower()):
                 del environ[key]
-            elif len(self._harmless) < _REMEMBERED:
+            elif len(key) <= LONGEST:
+                if len(self._harmless) >= REMEMBERED:
+                    self._harmless.clear()
                 self._harmless.add(key)
 
 
 def value_of(environ: Environ, name: str) -> str:
     """The value of a request header by its lower-case name, or empty text."""
     return str(environ.get("HTTP_" + name.upper().replace("-", "_"), ""))
+
+
+def values_of(environ: Environ, name: str) -> list[str]:
+    """The value of a request header by its lower-case name, as a list; servers have joined what came twice."""
+    value = environ.get("HTTP_" + name.upper().replace("-", "_"))
+    return [] if value is None else [value]
 
 
 def is_preflight(environ: Environ) -> bool:

@@ -25,9 +25,10 @@ class Kind(IntEnum):
     HOST = 4
 
 
-# Names repeat, so each is classified once. An attacker can send any number of new ones: past this they are classified
-# again each time.
-_REMEMBERED = 1_024
+# Names repeat, so each is classified once. An attacker can send any number of new ones, and long ones: when there are
+# too many all are forgotten, and the honest ones are learned again with the next request.
+REMEMBERED = 1_024
+LONGEST = 64  # bytes; longer names are classified each time
 
 
 class Names(dict[bytes, Kind]):
@@ -52,7 +53,9 @@ class Names(dict[bytes, Kind]):
         """Classify ``name``; servers lower-case names, but nothing depends on it."""
         lowered = name.decode("latin-1").lower()
         kind = self._exact.get(lowered) or (Kind.SPOOFABLE if self.is_spoofable(lowered) else Kind.OTHER)
-        if len(self) < _REMEMBERED:
+        if len(name) <= LONGEST:
+            if len(self) >= REMEMBERED:
+                self.clear()
             self[name] = kind
         return kind
 

@@ -109,12 +109,14 @@ class ScopeReader:
 
 
 def value_of(scope: Scope, name: str) -> str:
-    """The value of the first request header of a lower-case name, or empty text."""
+    """The combined value of a request header by its lower-case name (RFC 9110 section 5.2), or empty text."""
+    return ("; " if name == "cookie" else ", ").join(values_of(scope, name))
+
+
+def values_of(scope: Scope, name: str) -> list[str]:
+    """The values of a request header by its lower-case name, one for each line."""
     wanted = name.encode("ascii")
-    for key, value in scope["headers"]:
-        if key.lower() == wanted:
-            return str(value.decode("latin-1"))
-    return ""
+    return [value.decode("latin-1") for key, value in scope["headers"] if key.lower() == wanted]
 
 
 def is_preflight(scope: Scope) -> bool:

@@ -26,7 +26,11 @@ def listener(event: object) -> None:
 
 def test_the_defaults_are_those_of_the_manual() -> None:
     made = config()
-    assert {field.name: getattr(made, field.name) for field in dataclasses.fields(made) if field.name != "teams"} == {
+    assert {
+        field.name: getattr(made, field.name)
+        for field in dataclasses.fields(made)
+        if field.name not in ("teams", "peers")
+    } == {
         "team": ("acme",),
         "audience": (AUD,),
         "audiences": frozenset({AUD}),
@@ -38,6 +42,13 @@ def test_the_defaults_are_those_of_the_manual() -> None:
         "cookie": False,
         "rules": (),
         "ruleset": (),
+        "policies": (),
+        "default_policies": (),
+        "references": None,
+        "trusted_peers": (),
+        "certificate_headers": False,
+        "report_only": False,
+        "close_on_expiry": False,
         "host_routing": False,
         "leeway": 30,
         "max_age": None,
@@ -45,6 +56,9 @@ def test_the_defaults_are_those_of_the_manual() -> None:
         "cold_wait": 5,
         "hard_ttl": 86_400,
         "unauthenticated_status": 401,
+        "login_redirect": False,
+        "on_refusal": None,
+        "refusal_template": None,
         "allow_preflight": False,
         "scrub": (),
         "remote_user": "id",
@@ -126,6 +140,13 @@ WRONG: dict[str, list[Any]] = {
     "cookie": [None, 0, 1, "true", "yes", [], SECRET],
     "rules": [None, 1, "x", "/healthz", b"x", {"pattern": "/a", "access": "public"}, [1], ["/healthz"], [None],
               [("/a", "public")], [SECRET]],
+    "policies": [None, 1, "x", b"x", [1], [None], [{}], [SECRET], [{"decision": "allow"}], [{"decision": "x"}], SECRET],
+    "references": [1, "x", b"x", [1], {"grups": {}}, {"groups": 1}, SECRET],
+    "trusted_peers": [None, 1, b"unix", "", [""], [None], ["unix", 1], "localhost", "Loopback", "10.0.0.1/8",
+                      SECRET],
+    "certificate_headers": [None, 0, 1, "true", SECRET],
+    "report_only": [None, 0, 1, "true", SECRET],
+    "close_on_expiry": [None, 0, 1, "true", SECRET],
     "host_routing": [None, 0, 1, "true", SECRET],
     "leeway": [None, -1, -0.1, 300.1, 301, True, False, "30", float("nan"), float("inf"), 10**400, [], 1j, SECRET],
     "max_age": [0, 0.5, -1, 31_536_001, True, "60", float("nan"), float("inf"), [], SECRET],
@@ -133,6 +154,7 @@ WRONG: dict[str, list[Any]] = {
     "cold_wait": [None, 0, -1, 60.1, True, "5", float("nan"), SECRET],
     "hard_ttl": [None, 0, 299, 604_801, True, "86400", float("nan"), float("inf"), SECRET],
     "unauthenticated_status": [None, 200, 302, 400, 404, "401", 401.0, 403.0, True, [401], SECRET],
+    "login_redirect": [None, 0, 1, "true", SECRET],
     "allow_preflight": [None, 0, 1, "true", SECRET],
     "scrub": [None, 1, b"x", {"x": 1}, "", [""], [None], ["a", 1], "a b", "a:b", "a\n", "é", "X-\u212aey", "x\x00",
               "Host", ["Cookie"], "content-length", "Content-Type", "transfer-encoding", SECRET + " "],
@@ -154,7 +176,19 @@ def test_a_wrong_value_is_refused_by_the_name_of_its_key_with_a_mend_and_unseen(
         config(**{key: value})
     message = str(refused.value)
     assert message.startswith(f"{key}: ")
-    assert any(mend in message for mend in ("give ", "leave ", "name each", "that is ", "with ")), message
+    assert any(
+        mend in message
+        for mend in (
+            "give ",
+            "did you mean ",
+            "it is one of ",
+            "name at least ",
+            "leave ",
+            "name each",
+            "that is ",
+            "with ",
+        )
+    ), message
     assert "sup3rs3cr3t" not in message
     for error in (refused.value, refused.value.__cause__, refused.value.__context__):
         assert "sup3rs3cr3t" not in repr(error)
@@ -164,7 +198,8 @@ def test_a_wrong_value_is_refused_by_the_name_of_its_key_with_a_mend_and_unseen(
 
 def test_every_key_that_can_be_wrong_is_in_the_table() -> None:
     names = {field.name for field in dataclasses.fields(AccessConfig) if field.init}
-    assert names - {"fetcher"} == WRONG.keys()  # the refresher knows what a fetcher is
+    # the refresher knows what a fetcher is, and who shows refusals what can show them
+    assert names - {"fetcher", "on_refusal", "refusal_template"} == WRONG.keys()
 
 
 @pytest.mark.parametrize(
@@ -260,7 +295,7 @@ def test_a_configuration_shows_no_keys() -> None:
 def test_there_is_no_configuration_without_team_and_audience(missing: str) -> None:
     given: dict[str, Any] = {"team": "acme", "audience": AUD}
     del given[missing]
-    with pytest.raises(TypeError, match=missing):
+    with pytest.raises(ConfigurationError, match=f"^{missing}: is empty; give "):
         AccessConfig(**given)
 
 

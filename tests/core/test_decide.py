@@ -8,15 +8,14 @@ from types import FrameType
 
 import pytest
 
+from cfaccess_mw.core.admission import Answers, Lacking, LackingKey
 from cfaccess_mw.core.decide import (
     MEMORY_COUNT,
     NO_ANSWERS,
     NOBODY,
-    Answers,
     Decision,
     Gate,
     Given,
-    Lacking,
     Pass,
     Refusal,
 )
@@ -301,7 +300,7 @@ class TestMemory:
             world.gate.decide(TOKEN, token, NOW)
         finally:
             sys.setprofile(None)
-        assert calls == ["Gate.decide", "Memory.get"]
+        assert calls == ["Gate.decide", "Gate._recall", "Memory.get"]
 
 
 class TestLacking:
@@ -309,11 +308,11 @@ class TestLacking:
 
     def test_an_unknown_key_is_named(self, world: World, other_team: Issuer) -> None:
         token = world.user(key=other_team.current)
-        assert world.lacking(token) == Lacking(issuer=world.team.iss, kid=other_team.current.kid)
+        assert world.lacking(token) == LackingKey(issuer=world.team.iss, kid=other_team.current.kid)
 
     def test_so_is_any_key_where_there_are_none(self, world: World) -> None:
         world.source.snapshot = None
-        assert world.lacking(world.user()) == Lacking(issuer=world.team.iss, kid=world.team.current.kid)
+        assert world.lacking(world.user()) == LackingKey(issuer=world.team.iss, kid=world.team.current.kid)
 
     @pytest.mark.parametrize(
         ("answer", "expected", "retry_after"),
@@ -334,7 +333,7 @@ class TestLacking:
 
     def test_an_answer_is_for_the_key_that_it_names(self, world: World, other_team: Issuer) -> None:
         token = world.user(key=other_team.current)
-        answers = {Lacking(issuer=world.team.iss, kid="another"): ABSENT}
+        answers: Answers = {LackingKey(issuer=world.team.iss, kid="another"): ABSENT}
         assert isinstance(world.decide(TOKEN, token, answers=answers), Lacking)
 
     def test_a_key_that_came_is_used(self, world: World, other_team: Issuer) -> None:
@@ -384,7 +383,7 @@ class TestCookies:
 
     def test_what_cannot_be_known_comes_before_what_is_bad(self, world: World, other_team: Issuer) -> None:
         unknown = world.user(key=other_team.current)
-        answers = {world.lacking(unknown): UNAVAILABLE}
+        answers: Answers = {world.lacking(unknown): UNAVAILABLE}
         decision = world.decide(TOKEN, None, cookies=[b"x", unknown, b"y"], answers=answers)
         assert refusal(decision) is KeysUnavailable
 

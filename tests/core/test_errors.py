@@ -97,6 +97,7 @@ CODES = {
     "AmbiguousPath": ("ambiguous-path", 400),
     "AmbiguousHost": ("ambiguous-host", 400),
     "Unavailable": ("unavailable", 503),
+    "IdentityUnavailable": ("identity-unavailable", 503),
     "KeysUnavailable": ("keys-unavailable", 503),
 }
 

@@ -36,7 +36,19 @@ publics = st.builds(
 optionals = st.builds(
     lambda pattern, named: Rule.optional(pattern, methods=named, everything=pattern in EVERYTHING), patterns, methods
 )
-tables = st.lists(tokens | publics | optionals, max_size=6)
+guarded = st.builds(
+    lambda pattern, named, policies: Rule.guarded(pattern, policies, methods=named, everything=False),
+    patterns,
+    methods,
+    st.sampled_from(
+        [
+            [{"decision": "allow", "include": [{"everyone": True}]}],
+            [{"decision": "deny", "include": [{"everyone": True}]}],
+            [{"decision": "bypass", "include": [{"ip": "192.0.2.0/24"}]}],
+        ]
+    ),
+)
+tables = st.lists(tokens | publics | optionals | guarded, max_size=6)
 
 # Pieces from which the canonicalisers, in any composition, make paths of the patterns above.
 pieces = st.sampled_from(
@@ -58,8 +70,11 @@ def build(rules: list[Rule]) -> RuleTable:
 
 
 def strictness(requirement: Requirement) -> int:
-    """Return how much is asked; a refusal asks more than anybody has."""
-    return 9 if requirement.refusal else requirement.access.strictness
+    """Return how much is asked: of nobody, of who has a token, of all; a refusal asks more than anybody has.
+
+    Policies count as a token does: a more specific rule takes the place of theirs, and inherits nothing.
+    """
+    return 9 if requirement.refusal else min(requirement.access.strictness, Access.TOKEN.strictness)
 
 
 def is_match(pattern: str, path: str) -> bool:
@@ -186,3 +201,15 @@ def test_segments_that_overlap_share_a_text(one: tuple[str, ...], other: tuple[s
         text = front + "".join(one[1:-1]) + "".join(other[1:-1]) + back
         assert matches_segment(one, text)
         assert matches_segment(other, text)
+
+
+@settings(deadline=None)
+@given(tables, paths, st.sampled_from(METHODS), st.sampled_from(ROOTS))
+def test_a_bypass_opens_nothing_that_another_reading_protects(
+    rules: list[Rule], path: str, method: str, root: str
+) -> None:
+    told = build(rules).explain(method, path, None, root)
+    if told.requirement.may_open and told.requirement.refusal is None:
+        for look in told.look_ups:
+            assert not look.default
+            assert all(rule.access is Access.PUBLIC or rule.has_bypass for rule in look.rules)

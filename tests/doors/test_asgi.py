@@ -193,3 +193,40 @@ async def test_nobody_is_left_behind_when_the_application_raises(issuer: Issuer,
     with pytest.raises(RuntimeError, match="broken"):
         await talk(door, scope_of("http", signed_in(token)))
     assert current_identity() is None
+
+
+async def test_a_connection_ends_with_its_token_where_that_is_wanted(issuer: Issuer) -> None:
+    async def lasting(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.accept"})
+        await anyio.sleep_forever()
+
+    now = int(time.time())  # good for what is left of this second, leeway included
+    token = issuer.user("alice@example.com", audience=AUD, issued_at=now - 60, expires_in=31)
+    door = AccessMiddleware(lasting, team="acme", audience=AUD, keys=issuer.certs(), close_on_expiry=True)
+    sent = await talk(door, scope_of("websocket", signed_in(token)), {"type": "websocket.connect"})
+    assert sent[-1] == {"type": "websocket.close", "code": 1008, "reason": "Session expired"}
+
+
+@pytest.mark.parametrize("given", [True, False], ids=["identity", "nobody"])
+async def test_it_costs_nothing_where_it_is_off_or_nobody_is_known(issuer: Issuer, token: str, given: bool) -> None:
+    seen: list[Any] = []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(send)
+
+    async def send(_: Any) -> None:
+        """Nothing is sent."""
+
+    async def receive() -> Message:
+        return {}
+
+    door = AccessMiddleware(
+        application,
+        team="acme",
+        audience=AUD,
+        keys=issuer.certs(),
+        rules=[{"pattern": "/", "access": "public"}],
+        close_on_expiry=not given,
+    )
+    await door(scope_of("http", *([signed_in(token)] if given else [])), receive, send)
+    assert seen == [send], "the server's own, not one of ours around it"

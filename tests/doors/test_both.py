@@ -1,18 +1,20 @@
 """What both doors do alike: one table of requests, configurations and expected answers, run through each."""
 
 import json
+import logging
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cfaccess_mw import Rule, current_identity
+from cfaccess_mw import ConfigurationError, Rule, current_identity
 from cfaccess_mw.emulator.issuer import Issuer
 from tests.doors.conftest import Ask, Request
 from tests.tokens import AUD, OTHER_AUD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+from dataclasses import replace
 
 ASSERTION = "cf-access-jwt-assertion"
 EMAIL = "cf-access-authenticated-user-email"
@@ -225,3 +227,99 @@ def test_a_listener_that_raises_changes_nothing(ask: Ask, caplog: pytest.LogCapt
 
     assert ask(Request(), listeners=[broken]).status == 401
     assert "a listener failed on token-refused" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("path", "given", "code"),
+    [
+        pytest.param("/", None, "no-token", id="nobody"),
+        pytest.param("/", "x", "malformed-token", id="bad-token"),
+        pytest.param("/a\nb", None, "ambiguous-path", id="ambiguous"),
+    ],
+)
+def test_report_only_refuses_nothing_and_tells(ask: Ask, path: str, given: str | None, code: str) -> None:
+    heard: list[Any] = []
+    headers = () if given is None else ((ASSERTION, given),)
+    answer = ask(
+        Request(path=path, headers=(*headers, ("remote-user", "boss"))), report_only=True, listeners=[heard.append]
+    )
+    assert answer.status == 200
+    assert answer.seen is not None
+    assert answer.seen.identity is None
+    assert answer.seen.headers == {}, "what was not verified is not shown either"
+    loud, event = heard
+    assert (loud.name, loud.level) == ("report-only", logging.WARNING)
+    assert (event.name, event.facts["code"]) == ("only-reported", code)
+
+
+def test_a_person_who_is_not_signed_in_is_sent_to_the_login_where_that_is_wanted(ask: Ask) -> None:
+    navigation = (("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document"), ("host", "app.example:8443"))
+    answer = ask(Request(path="/a", headers=navigation), login_redirect=True)
+    assert answer.status == 302
+    assert answer.headers["location"] == (
+        f"https://acme.cloudflareaccess.com/cdn-cgi/access/login/app.example?kid={AUD}&redirect_url=%2Fa"
+    )
+    marker = answer.headers["set-cookie"].partition(";")[0]
+    again = ask(Request(path="/a", headers=(*navigation, ("cookie", marker))), login_redirect=True)
+    assert again.status == 401, "once, or a browser that keeps no cookies would go round for ever"
+    assert ask(Request(path="/a"), login_redirect=True).status == 401, "programs are told"
+
+
+def test_an_answer_of_ones_own(ask: Ask) -> None:
+    def on_refusal(refused: Any) -> Any:
+        return (418, {"X-Why": refused.code}, f"{refused.method} {refused.path}")
+
+    answer = ask(Request(path="/a"), on_refusal=on_refusal)
+    assert (answer.status, answer.body, answer.headers["x-why"]) == (418, b"GET /a", "no-token")
+    assert answer.headers["cache-control"] == "no-store"
+
+
+OFFICE = Rule.allow("/admin/*", emails="alice@example.com", ips="192.0.2.0/24")
+
+
+@pytest.mark.parametrize(
+    ("peers", "address", "status"),
+    [
+        pytest.param(["unix"], "192.0.2.7", 200, id="from-the-office"),
+        pytest.param(["unix"], "203.0.113.9", 403, id="from-elsewhere"),
+        pytest.param(["unix"], None, 403, id="not-told"),
+        pytest.param(["unix"], "192.0.2.7, 192.0.2.7", 403, id="told-twice"),
+        pytest.param(["10.0.0.0/8"], "192.0.2.7", 403, id="told-by-somebody-else"),
+    ],
+)
+def test_addresses_count_from_trusted_peers_only(
+    ask: Ask, team: Issuer, peers: list[str], address: str | None, status: int
+) -> None:
+    told = () if address is None else (("cf-connecting-ip", address),)
+    token = team.user("alice@example.com", audience=AUD)
+    answer = ask(Request.with_token(token, "/admin/x", *told), rules=[OFFICE], trusted_peers=peers)
+    assert answer.status == status
+    if status == 403:
+        assert json.loads(answer.body)["code"] == "not-permitted"
+
+
+def test_a_rule_for_addresses_needs_somebody_to_trust(ask: Ask) -> None:
+    with pytest.raises(ConfigurationError, match="trusted_peers: is empty"):
+        ask(Request(), rules=[OFFICE])
+    with pytest.raises(ConfigurationError, match="certificate_headers: counts for nothing"):
+        ask(Request(), certificate_headers=True)
+
+
+def test_methods_are_told_apart_by_policies(ask: Ask, team: Issuer) -> None:
+    policies = [{"decision": "allow", "include": [{"methods": ["GET"]}]}]
+    request = Request.with_token(team.user(audience=AUD))
+    assert ask(request, policies=policies).status == 200
+    assert ask(replace(request, method="POST"), policies=policies).status == 403
+
+
+def test_one_rule_may_only_report(ask: Ask, team: Issuer) -> None:
+    heard: list[Any] = []
+    rules = [Rule.allow("/new/*", emails="bob@example.com", report_only=True), Rule.deny("/old/*")]
+    token = team.user("alice@example.com", audience=AUD)
+    answer = ask(Request.with_token(token, "/new/x"), rules=rules, listeners=[heard.append])
+    assert answer.status == 200
+    assert answer.seen is not None
+    assert answer.seen.identity is not None, "who it is was verified, whatever the policies say"
+    assert [event.name for event in heard] == ["report-only", "only-reported"]
+    assert heard[0].facts["paths"] == "'/new/*'"
+    assert ask(Request.with_token(token, "/old/x"), rules=rules).status == 403

@@ -38,6 +38,11 @@ def test_ours_are_read(lines: list[str], values: tuple[str, ...]) -> None:
     assert read_cookies(lines) == values
 
 
+def test_more_text_than_any_server_takes_is_refused() -> None:
+    assert read_cookies([f"{OURS}=1; " + "a" * 65_536]) is TooManyTokens
+    assert read_cookies(["a" * 1_000_000]) == (), "and looked at no further where ours is not in it"
+
+
 def test_more_than_four_are_refused() -> None:
     assert read_cookies([f"{OURS}=1; " * 5]) is TooManyTokens
 

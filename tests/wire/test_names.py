@@ -2,7 +2,7 @@
 
 import pytest
 
-from cfaccess_mw.wire.names import Kind, Names
+from cfaccess_mw.wire.names import LONGEST, REMEMBERED, Kind, Names
 
 
 @pytest.mark.parametrize(
@@ -49,5 +49,13 @@ def test_new_names_are_not_remembered_without_end() -> None:
     names = Names([], cookie=False, host=False)
     for number in range(5_000):
         assert names[b"x-%d" % number] is Kind.OTHER
-    assert len(names) == 1_024
+        assert len(names) <= REMEMBERED
     assert names[b"cf-access-late"] is Kind.SPOOFABLE
+    assert b"cf-access-late" in names, "what comes later is learned as well"
+
+
+def test_long_names_are_not_remembered() -> None:
+    names = Names([], cookie=False, host=False)
+    assert names[b"cf-access-" + b"x" * 60_000] is Kind.SPOOFABLE
+    assert names[b"x" * LONGEST] is names[b"x" * (LONGEST + 1)] is Kind.OTHER
+    assert list(names) == [b"x" * LONGEST]

@@ -149,5 +149,6 @@ def test_a_preflight_is_told_by_three_signs(kind: str, method: str, sent: tuple[
 
 
 def test_a_value_is_found_whatever_its_case() -> None:
-    scope = {"headers": [(b"Accept", b"text/html"), (b"accept", b"second")]}
-    assert (value_of(scope, "accept"), value_of(scope, "cf-ray")) == ("text/html", "")
+    scope = {"headers": [(b"Accept", b"text/html"), (b"accept", b"second"), (b"cookie", b"a=b"), (b"cookie", b"c=d")]}
+    assert value_of(scope, "cookie") == "a=b; c=d"
+    assert (value_of(scope, "accept"), value_of(scope, "cf-ray")) == ("text/html, second", "")

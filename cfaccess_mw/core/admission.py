@@ -1,0 +1,159 @@
+"""May somebody whose token is good pass these policies? A verdict is kept for exactly as long as what it was made of.
+
+One on the token alone lives with the remembered token; one on the looked-up profile with that version of it; one on the
+request, or on a callable that does not promise to be pure, is made each time. The requirement is the key: it belongs to
+one table of rules, so another revision of the policies has other requirements.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from cfaccess_mw.core.errors import IdentityUnavailable, NotPermitted, Refused
+from cfaccess_mw.core.facts import Facts, Need
+from cfaccess_mw.core.freshness import KeyAnswer
+from cfaccess_mw.core.identity import Identity
+from cfaccess_mw.core.policy import PolicyOutcome, decide_policies
+from cfaccess_mw.core.profile import ProfileAnswer
+from cfaccess_mw.core.requirement import Requirement
+from cfaccess_mw.core.rules import Access
+
+NO_FACTS = Facts(identity=None, method="")
+
+# What a verdict may look at to be kept: nothing that another request of the same token changes.
+_KEPT = Need.TOKEN | Need.PROFILE
+
+# A token meets few different requirements; one that meets more starts over.
+_MOST_VERDICTS = 16
+
+
+class ProfileSource(Protocol):
+    """What is known of people by their tokens, without asking anybody."""
+
+    def peek(self, token: str | bytes, identity: Identity) -> ProfileAnswer | None:
+        """What is at hand, or None where somebody would have to be asked."""
+
+
+class Lacking:
+    """What a decision needs that is not at hand; the door obtains it and asks again."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LackingKey(Lacking):
+    """A key.
+
+    Attributes:
+        issuer: Whose.
+        kid: Which one.
+    """
+
+    issuer: str
+    kid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LackingProfile(Lacking):
+    """A look at who somebody is.
+
+    Attributes:
+        identity: Whose.
+        token: The verified token, with which it is asked for.
+    """
+
+    identity: Identity
+    token: str | bytes = field(repr=False)
+
+
+Answers = Mapping[Lacking, KeyAnswer | ProfileAnswer]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What policies said of a token.
+
+    Attributes:
+        admitted: Whether they let its bearer in.
+        profile: The version of the profile that they looked at; None where they looked at none.
+    """
+
+    admitted: bool
+    profile: int | None
+
+
+Verdicts = dict[Requirement, Verdict]
+
+
+class Admission:
+    """Asks policies, and keeps what they said.
+
+    Args:
+        profiles: What is known of people; None where no policy asks.
+    """
+
+    def __init__(self, profiles: ProfileSource | None) -> None:
+        self._profiles = profiles
+
+    @staticmethod
+    def opens(requirement: Requirement, facts: Facts) -> bool:
+        """Say whether nobody is refused: each of the rules is public, or has a bypass that this request meets."""
+        if requirement.access is Access.PUBLIC:
+            return True
+        if not requirement.may_open:
+            return False
+        nobody = replace(facts, identity=None)
+        return all(decide_policies(policies, nobody).outcome is PolicyOutcome.OPEN for policies in requirement.policies)
+
+    def admit(
+        self,
+        requirement: Requirement,
+        identity: Identity,
+        token: str | bytes,
+        verdicts: Verdicts,
+        answers: Answers,
+        facts: Facts,
+    ) -> Refused | LackingProfile | None:
+        """Ask the policies about somebody whose token is good.
+
+        Args:
+            requirement: Whose policies; each of its lists has to let somebody in.
+            identity: Who it is.
+            token: The token that said so.
+            verdicts: What was said of this token before; kept up to date here.
+            answers: What became of what earlier answers to this request lacked.
+            facts: What the request says.
+
+        Returns:
+            None for in, the refusal for out, or what is lacking to say so.
+        """
+        lacking = LackingProfile(identity=identity, token=token)
+        answer = self._answer(requirement, lacking, answers)
+        profile = None if answer is None else answer.profile
+        kept = verdicts.get(requirement)
+        if kept is not None and kept.profile == (None if profile is None else profile.version):
+            return None if kept.admitted else NotPermitted()
+        facts = replace(
+            facts,
+            identity=identity,
+            profile=None if profile is None else profile.document,
+            looked_up=profile is not None,
+        )
+        outcomes = [decide_policies(policies, facts).outcome for policies in requirement.policies]
+        if PolicyOutcome.REFUSE not in outcomes and PolicyOutcome.WAITING in outcomes:
+            return lacking if answer is None else IdentityUnavailable(retry_after=answer.retry_after)
+        admitted = PolicyOutcome.REFUSE not in outcomes
+        if requirement.needs in _KEPT:
+            if len(verdicts) >= _MOST_VERDICTS:
+                verdicts.clear()
+            verdicts[requirement] = Verdict(admitted=admitted, profile=None if profile is None else profile.version)
+        return None if admitted else NotPermitted()
+
+    def _answer(self, requirement: Requirement, lacking: LackingProfile, answers: Answers) -> ProfileAnswer | None:
+        """What is known of somebody, where the policies ask."""
+        if Need.PROFILE not in requirement.needs:
+            return None
+        answer = answers.get(lacking)
+        if isinstance(answer, ProfileAnswer):
+            return answer
+        return None if self._profiles is None else self._profiles.peek(lacking.token, lacking.identity)
