@@ -58,6 +58,7 @@ class AccessMiddleware:
     def __init__(self, app: ASGIApp, /, config: Any = None, **options: Any) -> None:
         self.app = checked_application(app)
         self.protection = Protection(config, **options)
+        self.protection.prepare()
         settings = self.protection.config
         self._reader = ScopeReader(scrub=settings.scrub, cookie=settings.cookie, host=self.protection.rules.names_hosts)
         self._client = ClientReader(peers=settings.peers, certificate_headers=settings.certificate_headers)

@@ -36,7 +36,7 @@ from cfaccess_mw.refresh.editions import Health
 from cfaccess_mw.refresh.http import HttpxFetcher
 from cfaccess_mw.refresh.lookup import Lookups
 from cfaccess_mw.refresh.refresher import Refresher
-from cfaccess_mw.refresh.registry import Hold, hold
+from cfaccess_mw.refresh.registry import Hold, hold, prepare
 from cfaccess_mw.refresh.static import static_refresher
 from cfaccess_mw.settings import configure
 from cfaccess_mw.telemetry.events import Event, log_event, tell
@@ -156,15 +156,10 @@ class Protection:
         return time.monotonic() + self.config.cold_wait
 
     def _has_hold(self) -> bool:
-        """Take hold of the keys again after a rest; say whether there is one."""
-        if self._closed:
-            return False
-        try:
+        """Take hold of the keys again after a rest, unless the doors were closed for good."""
+        if not self._closed:
             self.open()
-        except ConfigurationError as mistake:  # somebody else has held them with other parameters since
-            tell(self._listeners, Event(name="keys-failed", level=logging.ERROR, facts={"reason": str(mistake)}))
-            return False
-        return True
+        return not self._closed
 
     def waive(
         self, refusal: Refusal, requirement: Requirement, *, method: str, path: str, is_preflight: Callable[[], bool]
@@ -258,10 +253,17 @@ class Protection:
     def open(self) -> None:
         """Take hold of the keys; a door does that itself. After :meth:`close` it opens the doors again."""
         self._closed = False
+        for share in self._holds:
+            share.resume()
         if self._holds or (self._keys and self.config.keys is not None):
             return
         for team in self.config.teams:
             self._keys[team.issuer] = self._hold(team)
+
+    def prepare(self) -> None:
+        """Import what the keys need on an event loop, before there are requests; for the ASGI door."""
+        if self.config.keys is None:
+            prepare(cast("AnyFetcher | None", self.config.fetcher))
 
     def _look_up(self) -> Lookups | None:
         """What looks people up, if some policy asks."""
@@ -325,15 +327,16 @@ class Protection:
         return all(health.ready for health in self.health().values())
 
     def rest(self) -> None:
-        """Let go of the keys until a request needs them again: the application was shut down."""
+        """Need the keys no more until a request does again: the application was shut down."""
         for share in self._holds:
-            share.release()
-        self._holds.clear()
+            share.rest()
 
     def close(self) -> None:
         """Let go of the keys for good; every request that needs a token is refused until :meth:`open`."""
         self._closed = True
-        self.rest()
+        for share in self._holds:
+            share.release()
+        self._holds.clear()
         if self._lookups is not None:
             self._lookups.close()
 

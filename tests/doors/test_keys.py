@@ -226,6 +226,15 @@ def test_doors_that_disagree_say_so_at_start(endpoint: Endpoint) -> None:
     Protection(**endpoint.options(hard_ttl=3_600)).close()
 
 
+def test_a_door_that_rests_keeps_its_word(endpoint: Endpoint) -> None:
+    door = WsgiDoor(wsgi_application, **endpoint.options())
+    door.protection.rest()
+    with pytest.raises(ConfigurationError, match="hard_ttl"):
+        Protection(**endpoint.options(hard_ttl=3_600))
+    assert statuses(door, endpoint.token(), 1) == {200: 1}
+    door.protection.close()
+
+
 def test_a_door_that_nobody_keeps_holds_nothing(endpoint: Endpoint) -> None:
     Protection(**endpoint.options())
     Protection(**endpoint.options(hard_ttl=3_600)).close()
