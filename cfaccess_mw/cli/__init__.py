@@ -10,6 +10,6 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("cfaccess_mw"):
             raise
-        print(f"cfaccess needs {error.name}: pip install 'cfaccess-mw[emulator]'", file=sys.stderr)
+        print(f"cfaccess needs {error.name}: pip install 'cfaccess-mw[cli]'", file=sys.stderr)
         sys.exit(2)
     cfaccess(prog_name="cfaccess")

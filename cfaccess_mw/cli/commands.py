@@ -4,8 +4,9 @@ import sys
 
 import click
 
-from cfaccess_mw.cli.check import check_demonstration
-from cfaccess_mw.cli.demo import Demonstration, explain_demonstration
+from cfaccess_mw.cli.explain import explain
+from cfaccess_mw.cli.mistakes import Mistake
+from cfaccess_mw.cli.rules import rules
 from cfaccess_mw.core.errors import ConfigurationError
 
 
@@ -15,6 +16,10 @@ def cfaccess() -> None:
     """Refuse every request that did not come through Cloudflare Access."""
 
 
+cfaccess.add_command(explain)
+cfaccess.add_command(rules)
+
+
 @cfaccess.command()
 @click.option("--check", is_flag=True, help="Try everything over real sockets, say what was seen, and exit.")
 @click.option(
@@ -22,6 +27,13 @@ def cfaccess() -> None:
 )
 def demo(*, check: bool, port: int) -> None:
     """Show two protected applications, one ASGI and one WSGI, behind an emulated Access on loopback."""
+    try:  # the other commands do without what this one needs
+        from cfaccess_mw.cli.check import check_demonstration  # noqa: PLC0415
+        from cfaccess_mw.cli.demo import Demonstration, explain_demonstration  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("cfaccess_mw"):
+            raise
+        raise Mistake(f"the demonstration needs {error.name}: pip install 'cfaccess-mw[emulator]'") from None
     try:
         with Demonstration(port=port) as demonstration:
             if check:

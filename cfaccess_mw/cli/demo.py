@@ -1,6 +1,7 @@
 """The main job, shown on a laptop: an emulated Access in front of two protected applications."""
 
 import contextlib
+import signal
 import threading
 from dataclasses import dataclass
 from types import TracebackType
@@ -98,8 +99,11 @@ class Demonstration:
         return f"http://{site.host}:{self.emulator.url.rpartition(':')[2]}"
 
     def wait(self) -> None:
-        """Go on until somebody interrupts."""
-        threading.Event().wait()
+        """Go on until somebody interrupts or ends the process; in the main thread."""
+        ended = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: ended.set())
+        ended.wait()
 
 
 def _applications(site: Site) -> tuple[Application, Application]:

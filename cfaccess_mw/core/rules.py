@@ -336,6 +336,12 @@ def _required_by(mapping: Mapping[str, Any], references: Mapping[str, Any] | Non
 def _conditions(key: str, who: object) -> dict[str, Any]:
     if not isinstance(who, Mapping):
         raise ConfigurationError(f"{key}: is {_kind(who)}; give conditions, such as {{groups = ['admins']}}")
+    for name in who:
+        if not isinstance(name, str) or name == "decision":
+            shown = repr(name[:64]) if isinstance(name, str) else _kind(name)
+            raise ConfigurationError(f"{key}: {shown} is not a condition; give some, such as {{groups = ['admins']}}")
+    if not isinstance(who.get("name", ""), str):
+        raise ConfigurationError(f"{key}: the name is {_kind(who['name'])}; give text, or leave it out")
     return dict(who)
 
 

@@ -84,4 +84,4 @@ def test_a_missing_extra_is_one_sentence() -> None:
     script = "import sys; sys.modules['click'] = None; from cfaccess_mw.cli import main; main()"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
-    assert done.stderr == "cfaccess needs click: pip install 'cfaccess-mw[emulator]'\n"
+    assert done.stderr == "cfaccess needs click: pip install 'cfaccess-mw[cli]'\n"

@@ -18,6 +18,7 @@ from cfaccess_mw.core import (
 )
 from cfaccess_mw.core.check import Check
 from cfaccess_mw.core.conditions import Condition
+from cfaccess_mw.core.errors import ConfigurationError
 from cfaccess_mw.core.facts import Certificate, Facts, Need
 from cfaccess_mw.core.policy_explanation import REASONS
 from cfaccess_mw.core.truth import Truth, all_of, any_of
@@ -554,7 +555,19 @@ def test_a_check_on_the_profile_waits_for_it_unasked() -> None:
     assert waits.evaluate(without_lookup()) is WAITING
     assert not asked
     assert waits.evaluate(facts()) is TRUE
+    assert waits.evaluate(facts(looked_up=False)) is TRUE
     assert Check(function=function).evaluate(without_lookup()) is FALSE
+
+
+@pytest.mark.parametrize("written", [{"groups": "admins"}, {"device_posture": POSTURE}], ids=["groups", "posture"])
+def test_a_profile_that_is_there_is_asked_whoever_brought_it(written: Any) -> None:
+    assert condition(written).evaluate(facts(looked_up=False)) is TRUE
+
+
+@pytest.mark.parametrize("looks_at", ["token", None, 1, ["token"]], ids=repr)
+def test_a_check_is_told_what_it_looks_at_as_a_need(looks_at: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"^check: looks_at is .*; give what it looks at, as a Need"):
+        Check(function=function_of, looks_at=looks_at)
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,9 @@ def test_every_name_of_a_condition_is_tried_somewhere() -> None:
         pytest.param([policy("allow", {"everyone": True})], id="as-it-is"),
         pytest.param(policy("allow", {"everyone": True}), id="one-as-it-is"),
         pytest.param({"result": everyone_may(), "success": True}, id="an-answer-with-one"),
+        pytest.param({"result": everyone_may(), "result_info": {"total_count": 9}}, id="an-answer-with-one-of-nine"),
+        pytest.param({"result": [everyone_may()], "result_info": {"total_count": "9"}}, id="an-odd-answer"),
+        pytest.param(everyone_may(name="", id=""), id="empty-names"),
         pytest.param({"result": [everyone_may()], "result_info": {"total_count": 1}}, id="an-answer-with-a-list"),
         pytest.param({"name": "app", "aud": "x", "policies": [everyone_may()]}, id="an-application"),
         pytest.param(
@@ -194,6 +197,8 @@ MISTAKES: list[tuple[str, Any, str]] = [
     ("first-page", {"result": [everyone_may()], "result_info": {"total_count": 2}}, "policies: is 1 of 2; save all"),
     ("null-answer", {"result": None, "success": True}, "policies: is None; give"),
     ("ids-only", {"policies": ["uuid"]}, "policies: number 1 is text of 4 characters; give a mapping"),
+    ("policy-with-policies", everyone_may(policies=[]), "policies: number 1: 'policies' is not known here"),
+    ("empty-name", everyone_may(name="", exclude=[7]), "policies: number 1: exclude: has a number"),
     ("some-precedence", [everyone_may(precedence=1), everyone_may()], "policies: not every policy has a precedence"),
     ("same-precedence", [everyone_may(precedence=1)] * 2, "policies: not every policy has a precedence of its own"),
     ("odd-precedence", [everyone_may(precedence=True)], "policies: not every policy has a precedence of its own"),
@@ -395,6 +400,7 @@ def test_references_are_read_as_they_were_exported(references: Any, written: Any
         pytest.param({"groups": 7}, "references: groups: is a number; give a mapping by id", id="number"),
         pytest.param({"groups": [{"name": "x"}]}, "references: groups: has an entry without id", id="no-id"),
         pytest.param({"groups": ["x"]}, "references: groups: has an entry without id", id="text-entry"),
+        pytest.param({"groups": {"": {}}}, "references: groups: has an entry without id", id="empty-id"),
         pytest.param({"groups": {7: {}}}, "references: groups: has an entry without id", id="number-id"),
         pytest.param({"lists": [{"id": "l", "items": []}] * 2}, "references: lists: has 'l' twice", id="twice"),
         pytest.param({"groups": {"g": []}}, "references: groups: 'g': is a list of 0; give a mapping", id="odd-group"),
@@ -403,6 +409,7 @@ def test_references_are_read_as_they_were_exported(references: Any, written: Any
         pytest.param({"lists": {"l": {"items": ["x"], "count": 2}}}, "'l': has 1 of 2 items; save all", id="one-page"),
         pytest.param({"lists": {"l": [{"value": 7}]}}, "references: lists: 'l': has a number; give texts", id="item"),
         pytest.param({"service_tokens": {"t": {"name": "x"}}}, "'t': has no client_id; give it as a text", id="token"),
+        pytest.param({"service_tokens": {"t": 7}}, "'t': has no client_id; give it as a text", id="number-token"),
         pytest.param({"service_tokens": {"t": ""}}, "references: service_tokens: 't': has no client_id", id="empty"),
         pytest.param({"groups": {"result": [], "success": False}}, "references: groups: .* it failed", id="failed"),
     ],
@@ -420,8 +427,9 @@ def chain(length: int) -> dict[str, Any]:
 
 def test_groups_of_references_nest_so_far_and_no_further() -> None:
     assert condition({"access_group": "g0"}, chain(MAX_DEPTH)).evaluate(facts()) is Truth.TRUE
-    with pytest.raises(ConfigurationError, match=f"more than {MAX_DEPTH} groups within groups"):
-        condition({"access_group": "g0"}, chain(MAX_DEPTH + 1))
+    for length in (MAX_DEPTH + 1, 10_000):
+        with pytest.raises(ConfigurationError, match=f"more than {MAX_DEPTH} groups within groups"):
+            condition({"access_group": "g0"}, chain(length))
 
 
 @pytest.mark.parametrize(

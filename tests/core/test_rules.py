@@ -161,3 +161,69 @@ def test_protecting_everything_takes_no_word() -> None:
 def test_a_mapping_that_is_not_understood_names_the_mend(mapping: Any, mend: str) -> None:
     with pytest.raises(ConfigurationError, match=f"^rules: .*{mend}"):
         Rule.from_mapping(mapping)
+
+
+@pytest.mark.parametrize(
+    ("short", "mend"),
+    [
+        pytest.param({"allow": {"groups": ["a"], "decision": "deny"}}, "'decision' is not a condition", id="decision"),
+        pytest.param({"allow": {1: 2}}, "type int is not a condition", id="no-text"),
+        pytest.param({"allow": {"name": 5, "groups": ["a"]}}, "the name is a value of type int", id="name"),
+        pytest.param({"allow": ["admins"]}, "allow: is a value of type list", id="list"),
+        pytest.param({"allow": {}}, "no condition is given", id="nobody"),
+        pytest.param({"deny": False}, "deny: is a value of type bool; say true", id="said-no"),
+        pytest.param({"any_user": 1}, "any_user: is a value of type int; say true", id="said-one"),
+        pytest.param({"service": []}, "service_token", id="no-service"),
+        pytest.param({"deny": True, "any_user": True}, "more than one of", id="two-forms"),
+        pytest.param({"deny": True, "policies": []}, "stands beside policies", id="form-and-policies"),
+        pytest.param({"access": "policies"}, "policies go with", id="no-policies"),
+        pytest.param({"access": "token", "policies": [{"decision": "allow", "include": [{"everyone": True}]}]},
+                     "policies go with", id="token-and-policies"),
+        pytest.param({"any_user": True, "report_only": "yes"}, "report_only", id="report-only"),
+    ],
+)  # fmt: skip
+def test_a_short_form_that_is_not_understood_names_the_mend(short: dict[Any, Any], mend: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^rules: the rule for '/a'.*{mend}"):
+        Rule.from_mapping({"pattern": "/a", **short})
+
+
+@pytest.mark.parametrize(
+    ("short", "rule"),
+    [
+        pytest.param(
+            {"allow": {"groups": ["admins"], "ips": ["192.0.2.0/24"]}},
+            Rule.allow("/a", groups=["admins"], ips=["192.0.2.0/24"]),
+            id="allow",
+        ),
+        pytest.param({"any_user": True}, Rule.any_user("/a"), id="any-user"),
+        pytest.param({"deny": True}, Rule.deny("/a"), id="deny"),
+        pytest.param({"service": True}, Rule.service("/a"), id="any-service"),
+        pytest.param(
+            {"service": ["e367826f93b8d71185e03fe518aff3b4.access"]},
+            Rule.service("/a", tokens=["e367826f93b8d71185e03fe518aff3b4.access"]),
+            id="this-service",
+        ),
+        pytest.param(
+            {"policies": [{"decision": "bypass", "include": [{"everyone": True}]}]},
+            Rule.guarded("/a", [{"decision": "bypass", "include": [{"everyone": True}]}]),
+            id="policies-alone",
+        ),
+    ],
+)
+def test_short_forms_mean_what_the_constructors_mean(short: dict[str, Any], rule: Rule) -> None:
+    assert Rule.from_mapping({"pattern": "/a", **short}) == rule
+    assert Rule.from_mapping(rule.to_mapping()) == rule
+
+
+def test_what_a_rule_requires_in_effect() -> None:
+    public = Rule.guarded("/a", [{"decision": "bypass", "include": [{"everyone": True}]}])
+    assert (public.effective, public.has_bypass) == (Access.PUBLIC, True)
+    assert (Rule.deny("/a").effective, Rule.deny("/a").has_bypass) == (Access.POLICIES, False)
+    with pytest.raises(ConfigurationError, match="everything=True"):
+        Rule.guarded("/*", [{"decision": "bypass", "include": [{"everyone": True}]}])
+    assert Rule.any_user("/*").pattern == "/*", "a rule that protects needs no such word"
+
+
+def test_a_rule_with_foreign_policies_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="policies is a tuple of Policy"):
+        Rule(pattern="/a", access=Access.POLICIES, policies=["x"])  # type: ignore[arg-type]
