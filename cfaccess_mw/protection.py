@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from cfaccess_mw.core.admission import NO_FACTS, Answers, Lacking, LackingKey, LackingProfile
+from cfaccess_mw.core.admission import NO_FACTS, NO_PROFILE, Answers, LackingKey, LackingProfile
 from cfaccess_mw.core.decide import NO_ANSWERS, NOBODY, Decision, Gate, Given, Pass, Refusal
 from cfaccess_mw.core.errors import (
     Ambiguous,
@@ -87,11 +87,13 @@ class Protection:
         self._keys: dict[str, Refresher[KeySnapshot]] = {}
         self._closed = False
         self.open()
-        self._lookups = self._look_up()
+        self._lookups = (
+            {team.issuer: self._look_up(team) for team in settings.teams} if self._asks_for_profiles() else {}
+        )
         verifier = Verifier(
             self._keys, leeway=settings.leeway, max_age=settings.max_age, certificates=settings.certificates
         )
-        self._gate = Gate(verifier, self._keys, self._lookups)
+        self._gate = Gate(verifier, self._keys, _AtHand(self._lookups))
         # Callers bring text or bytes, a door always the same of the two; they do not share a memory.
         self._callers = Gate(verifier, self._keys)
         reporting = [ascii(rule.pattern) for rule in settings.ruleset if rule.report_only]
@@ -126,7 +128,7 @@ class Protection:
         """Decide over one request now; the arguments are those of :meth:`Gate.decide`."""
         return self._gate.decide(requirement, token, time.time(), cookies, answers, facts)
 
-    async def obtain(self, lacking: Lacking, until: float) -> KeyAnswer | ProfileAnswer:
+    async def obtain(self, lacking: LackingKey | LackingProfile, until: float) -> KeyAnswer | ProfileAnswer:
         """Find out what becomes of something that a decision lacks.
 
         Args:
@@ -134,32 +136,28 @@ class Protection:
             until: Monotonic seconds after which the request is not kept waiting, see :meth:`patience_ends`.
         """
         patience = max(0.0, until - time.monotonic())
-        match lacking:
-            case LackingProfile(identity=identity, token=token) if self._lookups is not None:
-                return await self._lookups.obtain(token, identity, patience=patience)
-            case LackingKey(issuer=issuer, kid=kid) if self._has_hold():
-                return await self._keys[issuer].obtain(kid, patience=patience)
-        return UNAVAILABLE
+        if self._closed:
+            return NO_PROFILE if isinstance(lacking, LackingProfile) else UNAVAILABLE
+        if isinstance(lacking, LackingProfile):
+            lookups = self._lookups[lacking.identity.issuer]
+            return await lookups.obtain(lacking.token, lacking.identity, patience=patience)
+        self.open()
+        return await self._keys[lacking.issuer].obtain(lacking.kid, patience=patience)
 
-    def obtain_blocking(self, lacking: Lacking, until: float) -> KeyAnswer | ProfileAnswer:
+    def obtain_blocking(self, lacking: LackingKey | LackingProfile, until: float) -> KeyAnswer | ProfileAnswer:
         """Do the same in a thread."""
         patience = max(0.0, until - time.monotonic())
-        match lacking:
-            case LackingProfile(identity=identity, token=token) if self._lookups is not None:
-                return self._lookups.obtain_blocking(token, identity, patience=patience)
-            case LackingKey(issuer=issuer, kid=kid) if self._has_hold():
-                return self._keys[issuer].obtain_blocking(kid, patience=patience)
-        return UNAVAILABLE
+        if self._closed:
+            return NO_PROFILE if isinstance(lacking, LackingProfile) else UNAVAILABLE
+        if isinstance(lacking, LackingProfile):
+            lookups = self._lookups[lacking.identity.issuer]
+            return lookups.obtain_blocking(lacking.token, lacking.identity, patience=patience)
+        self.open()
+        return self._keys[lacking.issuer].obtain_blocking(lacking.kid, patience=patience)
 
     def patience_ends(self) -> float:
         """Until when a request that begins to wait now may be kept waiting for all that it lacks: monotonic seconds."""
         return time.monotonic() + self.config.cold_wait
-
-    def _has_hold(self) -> bool:
-        """Take hold of the keys again after a rest, unless the doors were closed for good."""
-        if not self._closed:
-            self.open()
-        return not self._closed
 
     def waive(
         self, refusal: Refusal, requirement: Requirement, *, method: str, path: str, is_preflight: Callable[[], bool]
@@ -219,7 +217,7 @@ class Protection:
         decision = self._callers.decide(requirement, given, time.time())
         if isinstance(decision, Refusal):
             raise decision.error
-        if isinstance(decision, Lacking) or decision.identity is None:
+        if not isinstance(decision, Pass) or decision.identity is None:
             raise KeysUnavailable
         return decision.identity
 
@@ -265,13 +263,13 @@ class Protection:
         if self.config.keys is None:
             prepare(cast("AnyFetcher | None", self.config.fetcher))
 
-    def _look_up(self) -> Lookups | None:
-        """What looks people up, if some policy asks."""
+    def _asks_for_profiles(self) -> bool:
         listed = (*(rule.policies for rule in self.rules.rules), self.config.default_policies)
-        if not any(Need.PROFILE in needs_of(policies) for policies in listed):
-            return None
-        base_url = self.config.teams[0].base_url
-        return Lookups(base_url, HttpxFetcher().alook_up, leeway=self.config.leeway, listeners=self._listeners)
+        return any(Need.PROFILE in needs_of(policies) for policies in listed)
+
+    def _look_up(self, team: Team) -> Lookups:
+        fetch = HttpxFetcher().alook_up
+        return Lookups(team.base_url, fetch, leeway=self.config.leeway, listeners=self._listeners)
 
     def _hold(self, team: Team) -> Refresher[KeySnapshot]:
         if self.config.keys is not None:
@@ -337,12 +335,23 @@ class Protection:
         for share in self._holds:
             share.release()
         self._holds.clear()
-        if self._lookups is not None:
-            self._lookups.close()
+        for lookups in self._lookups.values():
+            lookups.close()
 
 
 def _holds(snapshot: KeySnapshot, kid: str) -> bool:
     return kid in snapshot.keys
+
+
+class _AtHand:
+    """What is known of somebody at the team that signed his token, without asking it."""
+
+    def __init__(self, lookups: Mapping[str, Lookups]) -> None:
+        self._lookups = lookups
+
+    def peek(self, token: str | bytes, identity: Identity) -> ProfileAnswer | None:
+        """What is at hand, or None where somebody would have to be asked."""
+        return self._lookups[identity.issuer].peek(token, identity)
 
 
 def checked_application(application: T) -> T:

@@ -14,10 +14,11 @@ from cfaccess_mw.core.facts import Facts, Need
 from cfaccess_mw.core.freshness import KeyAnswer
 from cfaccess_mw.core.identity import Identity
 from cfaccess_mw.core.policy import PolicyOutcome, decide_policies
-from cfaccess_mw.core.profile import ProfileAnswer
+from cfaccess_mw.core.profile import Outcome, ProfileAnswer
 from cfaccess_mw.core.requirement import Requirement
 from cfaccess_mw.core.rules import Access
 
+NO_PROFILE = ProfileAnswer(outcome=Outcome.UNAVAILABLE, retry_after=1.0)
 NO_FACTS = Facts(identity=None, method="")
 
 # What a verdict may look at to be kept: nothing that another request of the same token changes.
@@ -34,15 +35,9 @@ class ProfileSource(Protocol):
         """What is at hand, or None where somebody would have to be asked."""
 
 
-class Lacking:
-    """What a decision needs that is not at hand; the door obtains it and asks again."""
-
-    __slots__ = ()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LackingKey(Lacking):
-    """A key.
+class LackingKey:
+    """A decision needs a key that is not at hand; the door obtains it and asks again.
 
     Attributes:
         issuer: Whose.
@@ -54,8 +49,8 @@ class LackingKey(Lacking):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LackingProfile(Lacking):
-    """A look at who somebody is.
+class LackingProfile:
+    """A decision needs to know more of somebody than his token says.
 
     Attributes:
         identity: Whose.
@@ -66,6 +61,7 @@ class LackingProfile(Lacking):
     token: str | bytes = field(repr=False)
 
 
+Lacking = LackingKey | LackingProfile
 Answers = Mapping[Lacking, KeyAnswer | ProfileAnswer]
 
 
@@ -153,7 +149,7 @@ class Admission:
         """What is known of somebody, where the policies ask."""
         if Need.PROFILE not in requirement.needs:
             return None
-        answer = answers.get(lacking)
-        if isinstance(answer, ProfileAnswer):
-            return answer
+        if lacking in answers:  # whatever became of it, it is not asked for twice
+            answer = answers[lacking]
+            return answer if isinstance(answer, ProfileAnswer) else NO_PROFILE
         return None if self._profiles is None else self._profiles.peek(lacking.token, lacking.identity)

@@ -8,7 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from cfaccess_mw.core.admission import NO_FACTS, Admission, Answers, Lacking, LackingKey, ProfileSource, Verdicts
+from cfaccess_mw.core.admission import (
+    NO_FACTS,
+    Admission,
+    Answers,
+    Lacking,
+    LackingKey,
+    LackingProfile,
+    ProfileSource,
+    Verdicts,
+)
 from cfaccess_mw.core.errors import (
     DuplicateToken,
     InvalidToken,
@@ -232,10 +241,10 @@ class Gate:
 
 
 def _without_key(lacking: LackingKey, answers: Answers) -> Refusal | LackingKey:
-    answer = answers.get(lacking)
-    if not isinstance(answer, KeyAnswer):
+    if lacking not in answers:
         return lacking
-    if answer.availability is Availability.ABSENT:
+    answer = answers[lacking]
+    if isinstance(answer, KeyAnswer) and answer.availability is Availability.ABSENT:
         return Refusal(error=UnknownKey())
     return Refusal(error=KeysUnavailable(retry_after=answer.retry_after))
 
@@ -243,7 +252,7 @@ def _without_key(lacking: LackingKey, answers: Answers) -> Refusal | LackingKey:
 def _rank(outcome: Decision) -> int:
     """Which of several failures is the answer: one that may still become good, one that we cannot know, the first."""
     match outcome:
-        case Lacking():
+        case LackingKey() | LackingProfile():
             return 3
         case Refusal(error=Unavailable()):
             return 2

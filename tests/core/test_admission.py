@@ -11,6 +11,7 @@ from cfaccess_mw.core.admission import NO_FACTS, LackingProfile
 from cfaccess_mw.core.decide import NO_ANSWERS, NOBODY, Decision, Gate, Pass, Refusal
 from cfaccess_mw.core.errors import IdentityUnavailable, NoToken, NotPermitted, Refused
 from cfaccess_mw.core.facts import Facts, Need
+from cfaccess_mw.core.freshness import UNAVAILABLE as KEYS_UNAVAILABLE
 from cfaccess_mw.core.identity import Identity
 from cfaccess_mw.core.keys import KeySnapshot
 from cfaccess_mw.core.profile import ENDED, Outcome, Profile, ProfileAnswer, found
@@ -271,3 +272,9 @@ class TestBypass:
         assert verdict(world.ask(mixed, None, facts)) is NoToken
         public = required(self.OFFICE, Rule.public("/a/x/*"), path="/a")
         assert world.ask(public, None, facts) is NOBODY
+
+
+def test_nothing_is_asked_for_twice(world: World, alice: str) -> None:
+    requirement = required(Rule.allow("/a", groups=["admins"]))
+    lacking = world.ask(requirement, alice)
+    assert verdict(world.ask(requirement, alice, answers={lacking: KEYS_UNAVAILABLE})) is IdentityUnavailable

@@ -12,6 +12,7 @@ from cfaccess_mw import Rule
 from cfaccess_mw.asgi import AccessMiddleware
 from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.emulator.server import Emulator
+from cfaccess_mw.protection import Protection
 from tests.doors.conftest import Answer, Request, asgi_application, ask_asgi, ask_wsgi
 
 RULES = [Rule.allow("/admin/*", groups=["admins"]), Rule.any_user("/*")]
@@ -74,4 +75,29 @@ def test_a_session_that_has_ended_cannot_be_looked_up(ask: Any, emulator: Emulat
     with httpx.Client(base_url=emulator.url, cookies={"CF_Authorization": token}, trust_env=False) as browser:
         browser.get("/cdn-cgi/access/logout")
     answer: Answer = ask(Request.with_token(token, "/admin/x"))
+    assert (answer.status, json.loads(answer.body)["code"]) == (503, "identity-unavailable")
+
+
+def test_during_a_rename_each_is_looked_up_at_the_team_that_signed(issuer: Issuer) -> None:
+    old, new = (Issuer(name, current=issuer.current, previous=issuer.previous) for name in ("acme", "acme-corp"))
+    protection = Protection(team=["acme", "acme-corp"], audience="aud", rules=RULES)
+    assert protection._lookups.keys() == {old.iss, new.iss}
+    assert [lookups.url for lookups in protection._lookups.values()] == [
+        f"{team.iss}/cdn-cgi/access/get-identity" for team in (old, new)
+    ]
+    protection.close()
+
+
+def test_a_closed_door_looks_nobody_up(emulator: Emulator, issuer: Issuer) -> None:
+    token = signed_in(emulator, "alice@example.com")
+    door = AccessMiddleware(
+        asgi_application,
+        team="acme",
+        audience=emulator.audience,
+        keys=issuer.certs(),
+        team_url=emulator.url,
+        rules=RULES,
+    )
+    door.protection.close()
+    answer = asyncio.run(ask_asgi(door, Request.with_token(token, "/admin/x")))
     assert (answer.status, json.loads(answer.body)["code"]) == (503, "identity-unavailable")
