@@ -201,13 +201,23 @@ def _check(value: Any, _: Resolver) -> Condition:
 
 
 def _need(words: object) -> Need:
-    known = {need.name.lower(): need for need in (*Need, Need.REQUEST) if need.name and need is not Need.EVERY_TIME}
     need = Need.NOTHING
     for word in words if isinstance(words, list | tuple) else [words]:
-        if not isinstance(word, str) or word not in known:
-            raise ConfigurationError(f"check: looks_at has {shape(word)}; name some of {', '.join(known)}")
-        need |= known[word]
+        if not isinstance(word, str) or word not in _NEEDS:
+            raise ConfigurationError(f"check: looks_at has {shape(word)}; name some of {', '.join(_NEEDS)}")
+        need |= _NEEDS[word]
     return need
+
+
+_NEEDS: Mapping[str, Need] = {
+    "token": Need.TOKEN,
+    "request": Need.REQUEST,
+    "method": Need.METHOD,
+    "address": Need.ADDRESS,
+    "country": Need.COUNTRY,
+    "certificate": Need.CERTIFICATE,
+    "profile": Need.PROFILE,
+}
 
 
 SELECTORS: Mapping[str, Reader] = {

@@ -190,6 +190,9 @@ def test_a_deny_decides_users_only() -> None:
             [policy("allow", {"email": "a@b.example"}, {"groups": "x"}), policy("allow", {"groups": "y"})],
             facts(), ("email", "group"), id="each-once",
         ),
+        pytest.param(
+            [policy("allow", {"everyone": True}, exclude=[{"country": "US"}])], facts(), ("everyone",), id="spared"
+        ),
         pytest.param([policy("deny", {"email": "user@example.com"})], facts(), ("email",), id="deny"),
         pytest.param(
             [policy("allow", {"email": "a@b.example"}, {"groups": "x"}, {"auth_method": "mfa"})],

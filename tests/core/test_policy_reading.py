@@ -168,6 +168,7 @@ def test_a_policy_is_written_without_what_it_has_not() -> None:
         {"ip": ["10.0.0.1/32", "192.0.2.0/24"]},
         {"service_token": CLIENT_ID},
         {"custom": {"a": "b"}},
+        {"access_group": {"include": [{"everyone": True}]}},
     ]
     made = policy("service_auth", *written, name="x")
     assert policy_to_mapping(made) == {
@@ -246,6 +247,7 @@ MISTAKES: list[tuple[str, Any, str]] = [
      AT + "github-organization: asks for a team"),
     ("text-group", including({"group": "admins"}), AT + "group: is text of 6 .* write 'groups'"),
     ("okta-text", including({"okta": "admins"}), AT + "okta: is text of 6 characters; write an object with"),
+    ("okta-team", including({"okta": {"name": "x", "identity_provider_id": IDP, "team": "y"}}), "'team' is not known"),
     ("okta-lacks", including({"okta": {"name": "x"}}), AT + "okta: lacks 'identity_provider_id'"),
     ("okta-empty", including({"okta": {"name": "", "identity_provider_id": IDP}}), AT + "okta: name: is empty text"),
     ("saml-lacks", including({"saml": {"attribute_name": "x", "identity_provider_id": IDP}}), "lacks 'attribute_v"),
@@ -266,6 +268,7 @@ MISTAKES: list[tuple[str, Any, str]] = [
     ("check-empty", including({"check": {}}), AT + "check: is None; give a function of the facts"),
     ("check-key", including({"check": {"function": answer_true, "lookat": 1}}), AT + "check: 'lookat' .*'looks_at'"),
     ("check-word", including({"check": {"function": answer_true, "looks_at": ["x"]}}), AT + "check: looks_at has text"),
+    ("check-odd-word", including({"check": {"function": answer_true, "looks_at": [["x"]]}}), "looks_at has a list"),
     ("check-every-time", including({"check": {"function": answer_true, "looks_at": ["every_time"]}}), "looks_at has"),
     ("check-need", including({"check": {"function": answer_true, "looks_at": Need.EVERY_TIME}}), "looks_at is a Need"),
     ("check-pure", including({"check": {"function": answer_true, "pure": 1}}), AT + "check: pure is a number"),
