@@ -16,12 +16,20 @@ from cfaccess_mw.core.trie import ANY_HOST, OTHER
 _FRESH = "\x00"
 
 
-def check_hosts(rules: Iterable[Rule]) -> None:
+def check_hosts(rules: Sequence[Rule], *, policies: bool = False) -> None:
     """Refuse rules that open something to whoever writes the right ``Host`` header.
 
     Raises:
-        ConfigurationError: A rule by host is public, optional, or for an audience of its own.
+        ConfigurationError: A rule by host is public, optional, or for an audience of its own; or some rules are by
+            host, or by other hosts than others, and there are policies that another host would get round.
     """
+    policed = policies or any(rule.access is Access.POLICIES for rule in rules)
+    if policed and len({rule.hosts for rule in rules}) > 1:
+        raise ConfigurationError(
+            "rules: some are by host and there are policies, so that another Host header would get other policies, and "
+            "Host is the client's word; if the application itself serves different content by host, say "
+            "host_routing=True"
+        )
     for rule in rules:
         opens = rule.effective in (Access.PUBLIC, Access.OPTIONAL) or rule.has_bypass
         if rule.hosts and (opens or rule.audience):

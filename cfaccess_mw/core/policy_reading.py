@@ -34,6 +34,10 @@ def read_policies(document: object, references: Mapping[str, object] | None = No
     given = [document] if isinstance(document, Mapping | Policy) else document
     if not isinstance(given, list | tuple):
         raise ConfigurationError(f"policies: is {shape(given)}; give a policy, or a list of them")
+    if not given and given != ():
+        raise ConfigurationError(
+            "policies: is empty, which at Cloudflare lets nobody in; leave it out, or deny everyone"
+        )
     return tuple(
         policy if isinstance(policy, Policy) else _read_policy(policy, at, resolver) for at, policy in _ordered(given)
     )
@@ -103,8 +107,11 @@ class _Resolver:
     def inline_group(self, mapping: Mapping[str, Any]) -> AccessGroup:
         """Read a group that is written out where it is used."""
         _check_names(mapping, ("id", "name", *SECTIONS))
+        inner = _Resolver(references=self.references, within=(*self.within, "(inline)"))
+        if len(inner.within) > MAX_DEPTH:
+            raise ConfigurationError(f"access_group: more than {MAX_DEPTH} groups within groups; nest fewer")
         return AccessGroup(
-            criteria=self.criteria(mapping, "access_group"),
+            criteria=inner.criteria(mapping, "access_group"),
             id=_optional_text(mapping, "id"),
             name=_optional_text(mapping, "name") or "",
         )

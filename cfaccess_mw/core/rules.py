@@ -310,7 +310,8 @@ _SHORT_FORMS: Final[Mapping[str, Callable[[Any], Policy]]] = {
     "allow": lambda who: policy_from(PolicyDecision.ALLOW, **_conditions("allow", who)),
     "any_user": lambda said: policy_from(PolicyDecision.ALLOW, everyone=_said("any_user", said)),
     "deny": lambda said: policy_from(PolicyDecision.DENY, everyone=_said("deny", said)),
-    "service": lambda tokens: _service_policy(None if tokens is True else tokens),
+    # an empty value of a configuration is no service at all, where in code it is every one
+    "service": lambda tokens: _service_policy(None if tokens is True else () if tokens is None else tokens),
 }
 
 
@@ -340,6 +341,8 @@ def _conditions(key: str, who: object) -> dict[str, Any]:
         if not isinstance(name, str) or name == "decision":
             shown = repr(name[:64]) if isinstance(name, str) else _kind(name)
             raise ConfigurationError(f"{key}: {shown} is not a condition; give some, such as {{groups = ['admins']}}")
+        if who[name] is None:
+            raise ConfigurationError(f"{key}: {name!r} is None, which would ask nothing; give a value, or leave it out")
     if not isinstance(who.get("name", ""), str):
         raise ConfigurationError(f"{key}: the name is {_kind(who['name'])}; give text, or leave it out")
     return dict(who)

@@ -70,7 +70,7 @@ class RuleTable:
         if not audience:
             raise ConfigurationError("audience: no audience tag is given; the application's overview shows it")
         if not host_routing:
-            check_hosts(self.rules)
+            check_hosts(self.rules, policies=bool(policies))
         patterns = [parse_pattern(rule.pattern) for rule in self.rules]
         check_ties(self.rules, patterns)
         if any(policy.is_public for policy in policies):

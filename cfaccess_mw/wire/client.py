@@ -42,7 +42,7 @@ class ClientReader:
         """
         if not self.peers.trust(peer):
             unread = Certificate() if self.certificate_headers else None
-            return Facts(identity=None, method=method, certificate=unread)
+            return Facts(identity=None, method=method, country="" if self.peers else None, certificate=unread)
         return Facts(
             identity=None,
             method=method,

@@ -9,7 +9,7 @@ import pytest
 
 from cfaccess_mw.core.admission import NO_FACTS, LackingProfile
 from cfaccess_mw.core.decide import NO_ANSWERS, NOBODY, Decision, Gate, Pass, Refusal
-from cfaccess_mw.core.errors import IdentityUnavailable, NoToken, NotPermitted, Refused
+from cfaccess_mw.core.errors import ConfigurationError, IdentityUnavailable, NoToken, NotPermitted, Refused
 from cfaccess_mw.core.facts import Facts, Need
 from cfaccess_mw.core.freshness import UNAVAILABLE as KEYS_UNAVAILABLE
 from cfaccess_mw.core.identity import Identity
@@ -278,3 +278,35 @@ def test_nothing_is_asked_for_twice(world: World, alice: str) -> None:
     requirement = required(Rule.allow("/a", groups=["admins"]))
     lacking = world.ask(requirement, alice)
     assert verdict(world.ask(requirement, alice, answers={lacking: KEYS_UNAVAILABLE})) is IdentityUnavailable
+
+
+WWW_TOKEN = Rule.token("/*", hosts="www.example")
+API_TOKEN = Rule.token("/api/*", hosts="api.example")
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        pytest.param([Rule.allow("/admin/*", emails="a@b.example"), WWW_TOKEN, API_TOKEN], id="token"),
+        pytest.param([Rule.deny("/admin/*"), Rule.any_user("/*", hosts="www.example"), API_TOKEN], id="weaker"),
+        pytest.param([Rule.deny("/a", hosts="a.example"), Rule.deny("/b", hosts="b.example")], id="other-hosts"),
+    ],
+)
+def test_another_host_gets_round_no_policy_unless_the_application_routes_by_host(rules: list[Rule]) -> None:
+    with pytest.raises(ConfigurationError, match="host_routing=True"):
+        RuleTable(rules, audience=frozenset({AUD}))
+    RuleTable(rules, audience=frozenset({AUD}), host_routing=True)
+
+
+def test_policies_for_one_set_of_hosts_need_no_word() -> None:
+    rules = [Rule.deny("/a", hosts="a.example"), Rule.any_user("/*", hosts="a.example")]
+    assert RuleTable(rules, audience=frozenset({AUD})).find("GET", "/a", None, "", "b.example").refusal
+
+
+def test_default_policies_are_not_got_round_by_host_either() -> None:
+    with pytest.raises(ConfigurationError, match="host_routing=True"):
+        RuleTable(
+            [Rule.token("/x"), Rule.token("/*", hosts="a.example")],
+            audience=frozenset({AUD}),
+            policies=Rule.any_user("/y").policies,
+        )

@@ -142,10 +142,24 @@ def test_policies_are_found_wherever_they_stand(document: Any) -> None:
     assert read_policies(document) == (policy("allow", {"everyone": True}),)
 
 
-@pytest.mark.parametrize("document", [[], (), {"result": []}, {"policies": []}], ids=repr)
-def test_no_policies_are_no_policies(document: Any) -> None:
-    assert read_policies(document) == ()
+@pytest.mark.parametrize("document", [[], {"result": []}, {"policies": []}], ids=repr)
+def test_policies_that_are_empty_are_not_mistaken_for_none(document: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"^policies: is empty, which at Cloudflare lets nobody in"):
+        read_policies(document)
+
+
+def test_no_policies_let_nobody_in() -> None:
+    assert read_policies(()) == ()
     assert decide_policies((), facts()).outcome is PolicyOutcome.REFUSE
+
+
+@pytest.mark.parametrize("levels", [MAX_DEPTH + 1, 150])
+def test_groups_that_are_written_out_are_not_nested_without_end(levels: int) -> None:
+    written: dict[str, Any] = {"include": [{"everyone": True}]}
+    for _ in range(levels):
+        written = {"include": [{"access_group": written}]}
+    with pytest.raises(ConfigurationError, match=f"more than {MAX_DEPTH} groups within groups"):
+        read_policies([{"decision": "allow", **written}])
 
 
 @pytest.mark.parametrize(

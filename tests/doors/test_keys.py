@@ -36,9 +36,15 @@ class Endpoint:
     status: int = 200
     gate: threading.Event = field(default_factory=threading.Event)
     asked: threading.Event = field(default_factory=threading.Event)
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def certs_url(self) -> str:
+        """One of its own for each endpoint: ports are used again, and what was kept of another would be found."""
+        return f"{self.url}/{id(self)}-{self.began}/certs"
 
     def options(self, **more: Any) -> dict[str, Any]:
-        return {"team": "acme", "audience": AUD, "team_url": self.url, **more}
+        return {"team": "acme", "audience": AUD, "certs_url": self.certs_url, **more}
 
     def token(self, email: str = "alice@example.com", **more: Any) -> str:
         return self.issuer.user(email, **{"audience": AUD, "issued_at": time.time(), **more})
@@ -313,7 +319,7 @@ class TestProtection:
         assert list(exported) == ["https://acme.cloudflareaccess.com"]
         protection.close()
         with serving(endpoint.issuer) as elsewhere:
-            later = Protection(**elsewhere.options(certs_url=endpoint.url + "/cdn-cgi/access/certs", hard_ttl=3_600))
+            later = Protection(**elsewhere.options(certs_url=endpoint.certs_url, hard_ttl=3_600))
             assert later.adopt_keys(exported)
             assert later.verify(endpoint.token()).kind == "user"
             assert not later.adopt_keys({"https://other.cloudflareaccess.com": b"{}"})

@@ -37,8 +37,6 @@ from tests.refresh.lookup_parts import (
 )
 from tests.refresh.parts import PATIENT
 
-ROOT = Path(__file__).parent.parent.parent
-
 backends = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 
 
@@ -447,7 +445,7 @@ class TestThreads:
         assert len(set(endpoint.threads)) == 1
         lookups.close()
 
-    def test_a_process_that_gets_no_more_threads(self) -> None:
+    def test_a_process_that_gets_no_more_threads(self, alone: Path) -> None:
         """At its limits, or its end."""
         script = """
 import threading
@@ -459,7 +457,7 @@ with lookups_of(Endpoint()) as (lookups, _, _):
         assert lookups.obtain_blocking(TOKEN, USER, patience=20).outcome is Outcome.UNAVAILABLE
     assert lookups._thread is None
 """
-        run(script)
+        run(alone, script)
 
     def test_a_thread_that_fails_itself_is_followed_by_another(self, caplog: pytest.LogCaptureFixture) -> None:
         failing = iter([KeyError(TOKEN)])
@@ -518,18 +516,25 @@ with lookups_of(Endpoint()) as (lookups, _, _):
             hang.set()
 
 
-def run(script: str) -> None:
-    """Run a script in a process of its own."""
+def run(alone: Path, script: str) -> None:
+    """Run a script in a process of its own, which finds the tests in ``alone``."""
     done = subprocess.run(
-        [sys.executable, "-c", script], check=False, cwd=ROOT, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", script],
+        check=False,
+        cwd=alone,
+        env={**os.environ, "PYTHONPATH": str(alone)},
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 @pytest.mark.parametrize("gate_open", [True, False], ids=["known", "under-way"])
-def test_a_child_goes_on_by_itself(gate_open: bool) -> None:
+def test_a_child_goes_on_by_itself(alone: Path, gate_open: bool) -> None:
     run(
+        alone,
         textwrap.dedent(f"""
         import os, sys, threading, warnings
         from cfaccess_mw.core.profile import Outcome
@@ -563,14 +568,17 @@ def test_a_child_goes_on_by_itself(gate_open: bool) -> None:
             assert lookups.obtain_blocking(TOKEN, USER, patience=20).outcome is Outcome.FOUND
             assert endpoint.count == 1
         sys.exit(os.waitstatus_to_exitcode(status))
-        """)
+        """),
     )
 
 
-def test_what_is_not_needed_is_not_imported() -> None:
-    run("""
+def test_what_is_not_needed_is_not_imported(alone: Path) -> None:
+    run(
+        alone,
+        """
 import sys
 import cfaccess_mw.refresh.lookup
 found = [name for name in ("anyio", "asyncio", "httpx", "ssl", "starlette", "trio") if name in sys.modules]
 assert not found, found
-""")
+""",
+    )

@@ -47,7 +47,7 @@ def test_nobody_else_does(peer: str | None) -> None:
         return ["127.0.0.1"]
 
     facts = reader().read("POST", peer, values)
-    assert (facts.address, facts.country, facts.certificate) == (None, None, Certificate())
+    assert (facts.address, facts.country, facts.certificate) == (None, "", Certificate())
     assert asked == []
 
 

@@ -98,4 +98,5 @@ def test_accept_decides_where_no_metadata_came(sent: dict[str, str], navigates: 
 @pytest.mark.parametrize("part", ["a,", ";", "a/b;q=0.5,", ",", "a;q=.5;q=.5", "=", " "])
 def test_what_an_endless_accept_costs_is_bounded(part: str) -> None:
     long, endless = ((part * 65_536)[:size] for size in (2_048, 65_536))
-    assert calls(lambda: is_for_a_person("", endless)) == calls(lambda: is_for_a_person("", long))
+    # caches of the standard library make a difference of a few calls
+    assert calls(lambda: is_for_a_person("", endless)) <= calls(lambda: is_for_a_person("", long)) + 32
