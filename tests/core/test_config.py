@@ -302,3 +302,23 @@ def test_there_is_no_configuration_without_team_and_audience(missing: str) -> No
 def test_keys_and_where_to_fetch_them_exclude_each_other() -> None:
     with pytest.raises(ConfigurationError, match="certs_url: stands beside keys"):
         config(keys={"keys": []}, certs_url="https://certs.example/keys")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        pytest.param(
+            {"rules": [Rule.allow("/a", ips="192.0.2.0/24")]}, "trusted_peers: is empty, and a policy asks", id="rule"
+        ),
+        pytest.param(
+            {"policies": [{"decision": "allow", "include": [{"ip": "192.0.2.0/24"}]}]},
+            "trusted_peers: is empty, and a policy asks",
+            id="default-policies",
+        ),
+        pytest.param({"certificate_headers": True}, "certificate_headers: counts for nothing", id="certificates"),
+    ],
+)
+def test_what_headers_say_needs_somebody_to_trust(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{message}"):
+        config(**given)
+    assert config(**given, trusted_peers=["loopback"]).peers.trust("127.0.0.1")
