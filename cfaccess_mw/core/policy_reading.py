@@ -197,7 +197,7 @@ def _check_names(given: Mapping[Any, Any], known: tuple[str, ...]) -> None:
 def _check_near_misses(given: Mapping[Any, Any]) -> None:
     """Refuse what may be meant for a section: to overlook an ``exclude`` would let somebody in."""
     for name in given:
-        near = get_close_matches(str(name), SECTIONS, n=1, cutoff=0.75)
+        near = get_close_matches(str(name).lower(), SECTIONS, n=1, cutoff=0.75)
         if near and name not in SECTIONS:
             raise ConfigurationError(f"{str(name)[:64]!r} is not known here; did you mean {near[0]!r}?")
 

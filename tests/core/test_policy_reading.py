@@ -148,6 +148,13 @@ def test_policies_that_are_empty_are_not_mistaken_for_none(document: Any) -> Non
         read_policies(document)
 
 
+@pytest.mark.parametrize("name", ["EXCLUDE", "Exclude", "excluded", "REQUIRE", "Includes"])
+def test_a_section_under_another_spelling_is_never_overlooked(name: str) -> None:
+    theirs = everyone_may(created_at="2026-01-01T00:00:00Z") | {name: [{"everyone": {}}]}
+    with pytest.raises(ConfigurationError, match="did you mean"):
+        read_policies([theirs])
+
+
 def test_no_policies_let_nobody_in() -> None:
     assert read_policies(()) == ()
     assert decide_policies((), facts()).outcome is PolicyOutcome.REFUSE

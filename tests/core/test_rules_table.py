@@ -323,7 +323,7 @@ def test_rules_that_cannot_stand_together(rules: list[Rule], why: str, turned: b
     ],
 )
 def test_rules_that_can(rules: list[Rule]) -> None:
-    table(*rules)
+    assert table(*rules).rules == tuple(rules)
 
 
 def test_an_audience_is_needed() -> None:

@@ -243,7 +243,9 @@ def test_a_door_that_rests_keeps_its_word(endpoint: Endpoint) -> None:
 
 def test_a_door_that_nobody_keeps_holds_nothing(endpoint: Endpoint) -> None:
     Protection(**endpoint.options())
-    Protection(**endpoint.options(hard_ttl=3_600)).close()
+    other = Protection(**endpoint.options(hard_ttl=3_600))
+    assert other.config.hard_ttl == 3_600, "with the first one's parameters nobody is in the way any more"
+    other.close()
 
 
 @pytest.mark.anyio

@@ -97,7 +97,11 @@ def test_leaves_no_thread_and_no_socket_and_may_be_closed_twice(issuer: Issuer) 
 
 
 def test_may_be_closed_before_it_was_started(issuer: Issuer) -> None:
-    Emulator(upstream="http://127.0.0.1:1", issuer=issuer).close()
+    emulator = Emulator(upstream="http://127.0.0.1:1", issuer=issuer)
+    emulator.close()
+    port = int(emulator.url.rpartition(":")[2])
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", port), timeout=10)
 
 
 def test_is_not_started_after_it_was_closed(issuer: Issuer) -> None:

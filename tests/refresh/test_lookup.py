@@ -165,10 +165,10 @@ class TestOneLoop:
 
     async def test_the_loop_is_not_stopped(self) -> None:
         """Neither by a lookup, nor by an endpoint that stops its own."""
-        hung = threading.Event()
+        hung, freed = threading.Event(), []
 
         async def stops_its_loop(url: str, token: str) -> Reply:
-            hung.wait(PATIENT)
+            freed.append(hung.wait(PATIENT))
             return GOOD
 
         with lookups_of(stops_its_loop) as (lookups, _, _):
@@ -176,6 +176,7 @@ class TestOneLoop:
                 group.start_soon(partial(lookups.obtain, TOKEN, USER, patience=PATIENT))
                 await anyio.wait_all_tasks_blocked()
                 hung.set()
+        assert freed == [True], "by us, whose loop went on, and not by the end of its patience"
 
     async def test_an_outage_and_its_end(self) -> None:
         endpoint = Endpoint(GOOD, FetchError("status-503", retry_after=77), GOOD)

@@ -115,6 +115,7 @@ def test_a_thread_refreshes_in_the_background() -> None:
     with refresher_of(BlockingAnswers(), timing=Timing(lifetime=0.05, shortest=0.01)) as (refresher, told):
         refresher.attend_blocking()
         told.wait_for("keys-fetched", 3)
+        assert refresher.snapshot is not None
 
 
 def test_an_attended_refresher_that_wants_nothing_starts_nothing() -> None:
