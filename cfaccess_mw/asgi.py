@@ -21,7 +21,7 @@ from starlette.authentication import AuthCredentials, UnauthenticatedUser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cfaccess_mw.core.admission import NO_FACTS, Lacking
-from cfaccess_mw.core.decide import NO_ANSWERS, Refusal
+from cfaccess_mw.core.decide import NO_ANSWERS, Pass, Refusal
 from cfaccess_mw.core.errors import Refused
 from cfaccess_mw.core.facts import Facts
 from cfaccess_mw.core.identity import Identity
@@ -31,14 +31,130 @@ from cfaccess_mw.wire.client import ClientReader
 from cfaccess_mw.wire.current import current
 from cfaccess_mw.wire.refusals import refusals_of
 from cfaccess_mw.wire.response import Response
-from cfaccess_mw.wire.scope import ScopeReader, is_preflight, value_of, values_of
+from cfaccess_mw.wire.scope import Headers, Marked, ScopeReader, is_preflight, value_of, values_of
 from cfaccess_mw.wire.streams import POLICY_VIOLATION, run_until
 
 IDENTITY_KEY = "cfaccess.identity"
+DOOR_KEY = "cfaccess.door"
 _DENIAL = "websocket.http.response"
+_NOBODY = UnauthenticatedUser()
 
 
-class AccessMiddleware:
+class Door:
+    """Decides over the requests of one ASGI application (HTTP and WebSocket), and answers those that it refuses.
+
+    :class:`AccessMiddleware` is all that an application needs. This is for integrations that stand elsewhere, in a
+    framework's own chain of middleware.
+
+    Args:
+        config: An :class:`~cfaccess_mw.AccessConfig` or a mapping, instead of keywords.
+        options: The names of :class:`~cfaccess_mw.AccessConfig`; where ``team`` is not among them, the environment says
+            what they leave out.
+
+    Attributes:
+        protection: What is known and decided, for callers that want to ask without a request.
+
+    Raises:
+        ConfigurationError: At start, naming the key, the shape of its value and the mend.
+    """
+
+    def __init__(self, config: Any = None, /, **options: Any) -> None:
+        self.protection = Protection(config, **options)
+        self.protection.prepare()
+        settings = self.protection.config
+        self._reader = ScopeReader(scrub=settings.scrub, cookie=settings.cookie, host=self.protection.rules.names_hosts)
+        self._client = ClientReader(peers=settings.peers, certificate_headers=settings.certificate_headers)
+        self._refusals = refusals_of(settings)
+
+    async def decide(self, scope: Scope) -> Pass | Refusal:
+        """Decide over a request; a refusal has been told to the listeners, and holds.
+
+        Args:
+            scope: Of an HTTP request or a WebSocket handshake, as the server gives it.
+        """
+        headers = scope["headers"] if isinstance(scope["headers"], list) else list(scope["headers"])
+        return await self._decide(scope, self._reader.mark(headers))
+
+    def clean(self, scope: Scope, passing: Pass) -> Scope:
+        """The scope that the application may see: with who is asking, and without what a client could forge.
+
+        Args:
+            scope: As the server gives it.
+            passing: The decision.
+        """
+        headers = scope["headers"] if isinstance(scope["headers"], list) else list(scope["headers"])
+        return self._clean(scope, headers, self._reader.mark(headers), passing)
+
+    def facts(self, scope: Scope) -> Facts:
+        """What a request says of its client, as far as it is believed; for policies that are asked in a handler."""
+        client = scope.get("client")
+        method = scope.get("method", "GET")  # a WebSocket handshake is a GET (RFC 6455 section 4.1)
+        return self._client.read(method, client[0] if client else None, lambda name: values_of(scope, name))
+
+    async def response(self, error: Refused, scope: Scope) -> Response:
+        """The answer to a request that is refused.
+
+        Args:
+            error: Why.
+            scope: Of the request.
+        """
+        headers = scope["headers"] if isinstance(scope["headers"], list) else list(scope["headers"])
+        return await self._refusals.response_async(
+            error,
+            method=scope.get("method", "GET"),
+            header=lambda name: value_of(scope, name),
+            path=scope["path"],
+            query=scope.get("query_string", b"").decode("latin-1"),
+            scheme=scope.get("scheme", "http"),
+            audiences=self._requirement(scope, self._reader.mark(headers)).audiences,
+        )
+
+    def _requirement(self, scope: Scope, marked: Marked) -> Requirement:
+        return self.protection.rules.find(
+            scope.get("method", "GET"), scope["path"], scope.get("raw_path"), scope.get("root_path", ""), marked.host
+        )
+
+    async def _decide(self, scope: Scope, marked: Marked) -> Pass | Refusal:
+        token, cookies = self._reader.tokens(marked)
+        requirement = self._requirement(scope, marked)
+        self.protection.attend()
+        facts = self.facts(scope) if requirement.reads_request else NO_FACTS
+        decision = self.protection.decide(requirement, token, cookies, NO_ANSWERS, facts)
+        if isinstance(decision, Lacking):
+            answers, until = NO_ANSWERS, self.protection.patience_ends()
+            while isinstance(decision, Lacking):
+                answers = {**answers, decision: await self.protection.obtain(decision, until)}
+                decision = self.protection.decide(requirement, token, cookies, answers, facts)
+        if isinstance(decision, Refusal):
+            passing = self.protection.waive(
+                decision,
+                requirement,
+                method=scope.get("method", "GET"),
+                path=scope["path"],
+                is_preflight=lambda: is_preflight(scope),
+            )
+            return decision if passing is None else passing
+        return decision
+
+    def _clean(self, scope: Scope, headers: Headers, marked: Marked, passing: Pass) -> Scope:
+        """What the application is told, in our name and in Starlette's.
+
+        The credentials are made anew for each request: their list of scopes can be changed by whoever holds it.
+        """
+        identity = passing.identity
+        user: Identity | UnauthenticatedUser = identity or _NOBODY
+        auth = AuthCredentials() if identity is None else AuthCredentials(["authenticated", identity.kind])
+        return {
+            **scope,
+            IDENTITY_KEY: identity,
+            DOOR_KEY: self,
+            "user": user,
+            "auth": auth,
+            "headers": self._reader.clean(headers, marked, passing),
+        }
+
+
+class AccessMiddleware(Door):
     """Protects an ASGI application (HTTP and WebSocket).
 
     Args:
@@ -57,13 +173,8 @@ class AccessMiddleware:
 
     def __init__(self, app: ASGIApp, /, config: Any = None, **options: Any) -> None:
         self.app = checked_application(app)
-        self.protection = Protection(config, **options)
-        self.protection.prepare()
-        settings = self.protection.config
-        self._reader = ScopeReader(scrub=settings.scrub, cookie=settings.cookie, host=self.protection.rules.names_hosts)
-        self._client = ClientReader(peers=settings.peers, certificate_headers=settings.certificate_headers)
-        self._refusals = refusals_of(settings)
-        self._close_on_expiry = settings.close_on_expiry
+        super().__init__(config, **options)
+        self._close_on_expiry = self.protection.config.close_on_expiry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Decide, then pass on or answer."""
@@ -72,28 +183,11 @@ class AccessMiddleware:
             return
         headers = scope["headers"] if isinstance(scope["headers"], list) else list(scope["headers"])
         marked = self._reader.mark(headers)
-        token, cookies = self._reader.tokens(marked)
-        method = scope.get("method", "GET")  # a WebSocket handshake is a GET (RFC 6455 section 4.1)
-        requirement = self.protection.rules.find(
-            method, scope["path"], scope.get("raw_path"), scope.get("root_path", ""), marked.host
-        )
-        self.protection.attend()
-        facts = self._facts(scope, method) if requirement.reads_request else NO_FACTS
-        decision = self.protection.decide(requirement, token, cookies, NO_ANSWERS, facts)
-        if isinstance(decision, Lacking):
-            answers, until = NO_ANSWERS, self.protection.patience_ends()
-            while isinstance(decision, Lacking):
-                answers = {**answers, decision: await self.protection.obtain(decision, until)}
-                decision = self.protection.decide(requirement, token, cookies, answers, facts)
+        decision = await self._decide(scope, marked)
         if isinstance(decision, Refusal):
-            passing = self.protection.waive(
-                decision, requirement, method=method, path=scope["path"], is_preflight=lambda: is_preflight(scope)
-            )
-            if passing is None:
-                await self._refuse(decision.error, requirement, scope, receive, send)
-                return
-            decision = passing
-        inner = {**scope, **_who(decision.identity), "headers": self._reader.clean(headers, marked, decision)}
+            await self._refuse(decision.error, scope, receive, send)
+            return
+        inner = self._clean(scope, headers, marked, decision)
         before = current.set(decision.identity)
         try:
             if self._close_on_expiry and decision.identity is not None:
@@ -107,10 +201,6 @@ class AccessMiddleware:
             except ValueError:  # a request that is collected after its loop has ended is in another context
                 current.set(None)
 
-    def _facts(self, scope: Scope, method: str) -> Facts:
-        client = scope.get("client")
-        return self._client.read(method, client[0] if client else None, lambda name: values_of(scope, name))
-
     async def _not_a_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
             raise ValueError(f"cfaccess_mw lets http, websocket and lifespan through, not {scope['type']!r}")
@@ -121,9 +211,7 @@ class AccessMiddleware:
         finally:
             self.protection.rest()
 
-    async def _refuse(
-        self, error: Refused, requirement: Requirement, scope: Scope, receive: Receive, send: Send
-    ) -> None:
+    async def _refuse(self, error: Refused, scope: Scope, receive: Receive, send: Send) -> None:
         prefix = "http.response"
         if scope["type"] == "websocket":
             message = await receive()
@@ -133,26 +221,7 @@ class AccessMiddleware:
                 await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": error.title})
                 return
             prefix = _DENIAL
-        response = await self._refusals.response_async(
-            error,
-            method=scope.get("method", "GET"),
-            header=lambda name: value_of(scope, name),
-            path=scope["path"],
-            query=scope.get("query_string", b"").decode("latin-1"),
-            scheme=scope.get("scheme", "http"),
-            audiences=requirement.audiences,
-        )
-        await _send(response, send, prefix)
-
-
-def _who(identity: Identity | None) -> dict[str, object]:
-    """What the application is told, in our name and in Starlette's.
-
-    The credentials are made anew for each request: their list of scopes can be changed by whoever holds it.
-    """
-    if identity is None:
-        return {IDENTITY_KEY: None, "user": UnauthenticatedUser(), "auth": AuthCredentials()}
-    return {IDENTITY_KEY: identity, "user": identity, "auth": AuthCredentials(["authenticated", identity.kind])}
+        await _send(await self.response(error, scope), send, prefix)
 
 
 async def _send(response: Response, send: Send, prefix: str) -> None:

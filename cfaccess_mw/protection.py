@@ -16,18 +16,21 @@ from cfaccess_mw.core.errors import (
     KeysUnavailable,
     NotPermitted,
     Refused,
+    RevocationsUnavailable,
+    SessionRevoked,
     Unavailable,
 )
 from cfaccess_mw.core.explain import Explanation
-from cfaccess_mw.core.facts import Facts, Need
+from cfaccess_mw.core.facts import Facts
 from cfaccess_mw.core.freshness import UNAVAILABLE, KeyAnswer
 from cfaccess_mw.core.identity import Identity
 from cfaccess_mw.core.keys import KeySnapshot, parse_jwks
-from cfaccess_mw.core.policy import needs_of
+from cfaccess_mw.core.lookup_timing import LookupTiming
 from cfaccess_mw.core.profile import ProfileAnswer
 from cfaccess_mw.core.requirement import Requirement
 from cfaccess_mw.core.rules import Access
 from cfaccess_mw.core.shape import shape
+from cfaccess_mw.core.standing import Standing
 from cfaccess_mw.core.table import RuleTable
 from cfaccess_mw.core.team import Team
 from cfaccess_mw.core.timing import Timing
@@ -55,6 +58,9 @@ _TOLD: tuple[tuple[type[Refused], str], ...] = (
 )
 _LONGEST_PATH = 256  # characters of a path that are told, and of a method
 _LONGEST_METHOD = 16
+
+# Seconds after which to ask again, where nothing better is known.
+_SHORTLY = 1.0
 
 
 class Protection:
@@ -87,15 +93,20 @@ class Protection:
         self._keys: dict[str, Refresher[KeySnapshot]] = {}
         self._closed = False
         self.open()
-        self._lookups = (
-            {team.issuer: self._look_up(team) for team in settings.teams} if self._asks_for_profiles() else {}
-        )
+        self._lookups = {team.issuer: self._look_up(team) for team in settings.teams}
         verifier = Verifier(
-            self._keys, leeway=settings.leeway, max_age=settings.max_age, certificates=settings.certificates
+            self._keys,
+            leeway=settings.leeway,
+            max_age=settings.max_age,
+            certificates=settings.certificates,
+            lookups=self._lookups,
         )
-        self._gate = Gate(verifier, self._keys, _AtHand(self._lookups))
-        # Callers bring text or bytes, a door always the same of the two; they do not share a memory.
-        self._callers = Gate(verifier, self._keys)
+        objection = None if settings.revoked is None else self._why_revoked
+        standing = Standing(objection=objection, revalidate_every=settings.revalidate_every)
+        self._gate = Gate(verifier, self._keys, _AtHand(self._lookups), standing)
+        # Callers bring text or bytes, a door always the same of the two; they do not share a memory. Nobody is looked
+        # up for them.
+        self._callers = Gate(verifier, self._keys, standing=Standing(objection=objection))
         reporting = [ascii(rule.pattern) for rule in settings.ruleset if rule.report_only]
         if settings.report_only or reporting:
             facts = {"paths": "every path" if settings.report_only else ", ".join(reporting)}
@@ -263,13 +274,32 @@ class Protection:
         if self.config.keys is None:
             prepare(cast("AnyFetcher | None", self.config.fetcher))
 
-    def _asks_for_profiles(self) -> bool:
-        listed = (*(rule.policies for rule in self.rules.rules), self.config.default_policies)
-        return any(Need.PROFILE in needs_of(policies) for policies in listed)
-
     def _look_up(self, team: Team) -> Lookups:
-        fetch = HttpxFetcher().alook_up
-        return Lookups(team.base_url, fetch, leeway=self.config.leeway, listeners=self._listeners)
+        settings, every = self.config, self.config.revalidate_every
+        timing = LookupTiming(
+            lifetime=settings.profile_ttl if every is None else min(settings.profile_ttl, every),
+            last_for=settings.profile_hard_ttl + (every or 0),
+        )
+        fetch = settings.profile_fetcher or HttpxFetcher().alook_up
+        return Lookups(team.base_url, fetch, timing=timing, leeway=settings.leeway, listeners=self._listeners)
+
+    def _why_revoked(self, identity: Identity) -> Refused | None:
+        """Ask whoever knows which sessions were ended; what is no clear answer counts against the request."""
+        if self.config.revoked is None:
+            return None
+        try:
+            answer: object = self.config.revoked(identity)
+        except RevocationsUnavailable as unavailable:
+            return RevocationsUnavailable(retry_after=unavailable.retry_after)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the answer could not be had
+            answer = type(error)
+        if answer is False:
+            return None
+        if answer is True:
+            return SessionRevoked()
+        facts = {"error": answer.__name__ if isinstance(answer, type) else type(answer).__name__}
+        tell(self._listeners, Event(name="revocations-lacking", level=logging.ERROR, facts=facts))
+        return RevocationsUnavailable(retry_after=_SHORTLY)
 
     def _hold(self, team: Team) -> Refresher[KeySnapshot]:
         if self.config.keys is not None:

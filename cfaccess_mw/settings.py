@@ -72,6 +72,9 @@ _READERS: Mapping[str, Callable[[str, str], object]] = {
     "certificates": _boolean,
     "cold_wait": _number,
     "hard_ttl": _number,
+    "revalidate_every": _number,
+    "profile_ttl": _number,
+    "profile_hard_ttl": _number,
     "unauthenticated_status": _integer,
     "login_redirect": _boolean,
     "refusal_template": _text,
@@ -79,7 +82,7 @@ _READERS: Mapping[str, Callable[[str, str], object]] = {
     "scrub": _list,
     "remote_user": _text,
 }
-_ONLY_IN_CODE = frozenset({"fetcher", "listeners", "on_refusal"})
+_ONLY_IN_CODE = frozenset({"fetcher", "listeners", "on_refusal", "profile_fetcher", "revoked"})
 _NOT_IN_VARIABLES = {
     **dict.fromkeys(_ONLY_IN_CODE, "configure in code instead"),
     **dict.fromkeys(("policies", "references", "rules"), "write a file for CFACCESS_CONFIG, or configure in code"),

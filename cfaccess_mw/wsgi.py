@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from cfaccess_mw.core.admission import NO_FACTS, Lacking
-from cfaccess_mw.core.decide import NO_ANSWERS, Refusal
+from cfaccess_mw.core.decide import NO_ANSWERS, Pass, Refusal
 from cfaccess_mw.core.errors import AmbiguousPath, Refused
 from cfaccess_mw.core.facts import Facts
 from cfaccess_mw.core.identity import Identity
@@ -27,6 +27,7 @@ from cfaccess_mw.wire.client import ClientReader
 from cfaccess_mw.wire.current import current
 from cfaccess_mw.wire.environ import EnvironReader, is_preflight, value_of, values_of
 from cfaccess_mw.wire.refusals import refusals_of
+from cfaccess_mw.wire.response import Response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -35,7 +36,110 @@ if TYPE_CHECKING:
 _AMBIGUOUS = refused(AmbiguousPath)
 
 
-class AccessMiddleware:
+DOOR_KEY = "cfaccess.door"
+
+
+class Door:
+    """Decides over the requests of one WSGI application, and answers those that it refuses.
+
+    :class:`AccessMiddleware` is all that an application needs. This is for integrations that stand elsewhere, in a
+    framework's own chain of middleware.
+
+    Args:
+        config: An :class:`~cfaccess_mw.AccessConfig` or a mapping, instead of keywords.
+        options: The names of :class:`~cfaccess_mw.AccessConfig`; where ``team`` is not among them, the environment says
+            what they leave out.
+
+    Attributes:
+        protection: What is known and decided, for callers that want to ask without a request.
+
+    Raises:
+        ConfigurationError: At start, naming the key, the shape of its value and the mend.
+    """
+
+    def __init__(self, config: Any = None, /, **options: Any) -> None:
+        self.protection = Protection(config, **options)
+        settings = self.protection.config
+        self._reader = EnvironReader(scrub=settings.scrub, cookie=settings.cookie, remote_user=settings.remote_user)
+        self._client = ClientReader(peers=settings.peers, certificate_headers=settings.certificate_headers)
+        self._refusals = refusals_of(settings, blocking=True)
+
+    def decide(self, environ: "WSGIEnvironment") -> Pass | Refusal:
+        """Decide over a request; a refusal has been told to the listeners, and holds.
+
+        Args:
+            environ: As the server gives it.
+        """
+        path = self._reader.path(environ)
+        requirement = self._requirement(environ, path)
+        token, cookies = self._reader.tokens(environ)
+        self.protection.attend_blocking()
+        facts = self.facts(environ) if requirement.reads_request else NO_FACTS
+        decision = self.protection.decide(requirement, token, cookies, NO_ANSWERS, facts)
+        if isinstance(decision, Lacking):
+            answers, until = NO_ANSWERS, self.protection.patience_ends()
+            while isinstance(decision, Lacking):
+                answers = {**answers, decision: self.protection.obtain_blocking(decision, until)}
+                decision = self.protection.decide(requirement, token, cookies, answers, facts)
+        if isinstance(decision, Refusal):
+            passing = self.protection.waive(
+                decision,
+                requirement,
+                method=environ["REQUEST_METHOD"],
+                path=environ.get("PATH_INFO", "") if path is None else path,
+                is_preflight=lambda: is_preflight(environ),
+            )
+            return decision if passing is None else passing
+        return decision
+
+    def clean(self, environ: "WSGIEnvironment", passing: Pass) -> "WSGIEnvironment":
+        """The environ that the application may see: with who is asking, and without what a client could forge.
+
+        Args:
+            environ: As the server gives it.
+            passing: The decision.
+        """
+        cleaned = self._reader.clean(environ, passing)
+        cleaned[DOOR_KEY] = self
+        return cleaned
+
+    def facts(self, environ: "WSGIEnvironment") -> Facts:
+        """What a request says of its client, as far as it is believed; for policies that are asked in a handler."""
+        return self._client.read(
+            environ["REQUEST_METHOD"], environ.get("REMOTE_ADDR"), lambda name: values_of(environ, name)
+        )
+
+    def response(self, error: Refused, environ: "WSGIEnvironment") -> Response:
+        """The answer to a request that is refused.
+
+        Args:
+            error: Why.
+            environ: Of the request.
+        """
+        path = self._reader.path(environ)
+        return self._refusals.response(
+            error,
+            method=environ["REQUEST_METHOD"],
+            header=lambda name: value_of(environ, name),
+            path=path or "",
+            query=environ.get("QUERY_STRING", ""),
+            scheme=environ.get("wsgi.url_scheme", "http"),
+            audiences=self._requirement(environ, path).audiences,
+        )
+
+    def _requirement(self, environ: "WSGIEnvironment", path: str | None) -> Requirement:
+        if path is None:
+            return _AMBIGUOUS
+        return self.protection.rules.find(
+            environ["REQUEST_METHOD"],
+            path,
+            self._reader.raw_path(environ),
+            environ.get("SCRIPT_NAME", ""),
+            environ.get("HTTP_HOST"),
+        )
+
+
+class AccessMiddleware(Door):
     """Protects a WSGI application.
 
     Args:
@@ -54,43 +158,19 @@ class AccessMiddleware:
 
     def __init__(self, app: "WSGIApplication", /, config: Any = None, **options: Any) -> None:
         self.app = checked_application(app)
-        self.protection = Protection(config, **options)
-        settings = self.protection.config
-        self._reader = EnvironReader(scrub=settings.scrub, cookie=settings.cookie, remote_user=settings.remote_user)
-        self._client = ClientReader(peers=settings.peers, certificate_headers=settings.certificate_headers)
-        self._refusals = refusals_of(settings, blocking=True)
+        super().__init__(config, **options)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Decide, then pass on or answer."""
-        reader, method, path = self._reader, environ["REQUEST_METHOD"], self._reader.path(environ)
-        requirement = _AMBIGUOUS
-        if path is not None:
-            mount, host = environ.get("SCRIPT_NAME", ""), environ.get("HTTP_HOST")
-            requirement = self.protection.rules.find(method, path, reader.raw_path(environ), mount, host)
-        token, cookies = reader.tokens(environ)
-        self.protection.attend_blocking()
-        facts = self._facts(environ) if requirement.reads_request else NO_FACTS
-        decision = self.protection.decide(requirement, token, cookies, NO_ANSWERS, facts)
-        if isinstance(decision, Lacking):
-            answers, until = NO_ANSWERS, self.protection.patience_ends()
-            while isinstance(decision, Lacking):
-                answers = {**answers, decision: self.protection.obtain_blocking(decision, until)}
-                decision = self.protection.decide(requirement, token, cookies, answers, facts)
+        decision = self.decide(environ)
         if isinstance(decision, Refusal):
-            passing = self.protection.waive(
-                decision,
-                requirement,
-                method=method,
-                path=environ.get("PATH_INFO", "") if path is None else path,
-                is_preflight=lambda: is_preflight(environ),
-            )
-            if passing is None:
-                return self._refuse(decision.error, requirement, path or "", environ, start_response)
-            decision = passing
+            response = self.response(decision.error, environ)
+            start_response(f"{response.status} {response.phrase}", list(response.headers))
+            return [response.body]
         identity = decision.identity
         current.set(identity)
         try:
-            body = self.app(reader.clean(environ, decision), start_response)
+            body = self.app(self.clean(environ, decision), start_response)
         except BaseException:
             current.set(None)
             raise
@@ -98,31 +178,6 @@ class AccessMiddleware:
             current.set(None)
             return body
         return _Body(body, identity)
-
-    def _facts(self, environ: "WSGIEnvironment") -> Facts:
-        return self._client.read(
-            environ["REQUEST_METHOD"], environ.get("REMOTE_ADDR"), lambda name: values_of(environ, name)
-        )
-
-    def _refuse(
-        self,
-        error: Refused,
-        requirement: Requirement,
-        path: str,
-        environ: "WSGIEnvironment",
-        start_response: "StartResponse",
-    ) -> list[bytes]:
-        response = self._refusals.response(
-            error,
-            method=environ["REQUEST_METHOD"],
-            header=lambda name: value_of(environ, name),
-            path=path,
-            query=environ.get("QUERY_STRING", ""),
-            scheme=environ.get("wsgi.url_scheme", "http"),
-            audiences=requirement.audiences,
-        )
-        start_response(f"{response.status} {response.phrase}", list(response.headers))
-        return [response.body]
 
 
 def _is_ready(body: Iterable[bytes], file_wrapper: object) -> bool:

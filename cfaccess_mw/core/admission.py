@@ -7,9 +7,8 @@ one table of rules, so another revision of the policies has other requirements.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
-from cfaccess_mw.core.errors import IdentityUnavailable, NotPermitted, Refused
+from cfaccess_mw.core.errors import NotPermitted, Refused
 from cfaccess_mw.core.facts import Facts, Need
 from cfaccess_mw.core.freshness import KeyAnswer
 from cfaccess_mw.core.identity import Identity
@@ -17,6 +16,7 @@ from cfaccess_mw.core.policy import PolicyOutcome, decide_policies
 from cfaccess_mw.core.profile import Outcome, ProfileAnswer
 from cfaccess_mw.core.requirement import Requirement
 from cfaccess_mw.core.rules import Access
+from cfaccess_mw.core.standing import ProfileSource, why_unknown
 
 NO_PROFILE = ProfileAnswer(outcome=Outcome.UNAVAILABLE, retry_after=1.0)
 NO_FACTS = Facts(identity=None, method="")
@@ -26,13 +26,6 @@ _KEPT = Need.TOKEN | Need.PROFILE
 
 # A token meets few different requirements; one that meets more starts over.
 _MOST_VERDICTS = 16
-
-
-class ProfileSource(Protocol):
-    """What is known of people by their tokens, without asking anybody."""
-
-    def peek(self, token: str | bytes, identity: Identity) -> ProfileAnswer | None:
-        """What is at hand, or None where somebody would have to be asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +117,7 @@ class Admission:
             None for in, the refusal for out, or what is lacking to say so.
         """
         lacking = LackingProfile(identity=identity, token=token)
-        answer = self._answer(requirement, lacking, answers)
+        answer = self.known(lacking, answers) if Need.PROFILE in requirement.needs else None
         profile = None if answer is None else answer.profile
         kept = verdicts.get(requirement)
         if kept is not None and kept.profile == (None if profile is None else profile.version):
@@ -137,7 +130,7 @@ class Admission:
         )
         outcomes = [decide_policies(policies, facts).outcome for policies in requirement.policies]
         if PolicyOutcome.REFUSE not in outcomes and PolicyOutcome.WAITING in outcomes:
-            return lacking if answer is None else IdentityUnavailable(retry_after=answer.retry_after)
+            return lacking if answer is None else why_unknown(answer)
         admitted = PolicyOutcome.REFUSE not in outcomes
         if requirement.needs in _KEPT:
             if len(verdicts) >= _MOST_VERDICTS:
@@ -145,10 +138,8 @@ class Admission:
             verdicts[requirement] = Verdict(admitted=admitted, profile=None if profile is None else profile.version)
         return None if admitted else NotPermitted()
 
-    def _answer(self, requirement: Requirement, lacking: LackingProfile, answers: Answers) -> ProfileAnswer | None:
-        """What is known of somebody, where the policies ask."""
-        if Need.PROFILE not in requirement.needs:
-            return None
+    def known(self, lacking: LackingProfile, answers: Answers) -> ProfileAnswer | None:
+        """What is known of somebody: from an answer to this request, or at hand; None where nobody was asked yet."""
         if lacking in answers:  # whatever became of it, it is not asked for twice
             answer = answers[lacking]
             return answer if isinstance(answer, ProfileAnswer) else NO_PROFILE

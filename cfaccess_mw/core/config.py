@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from inspect import iscoroutinefunction
 from typing import Any, Literal, cast
 
 from cfaccess_mw.core.errors import ConfigurationError
@@ -53,6 +54,14 @@ class AccessConfig:
         cold_wait: How long a request may wait for keys that were never fetched yet, above 0 to 60.
         hard_ttl: How long keys count when their endpoint cannot be reached, 300 to 604,800 (the 7 days that an old
             key lives).
+        revalidate_every: After how long somebody who is signed in is looked up again, to see whether Cloudflare ended
+            the session, 10 to 86,400; None for never, so that a session lasts as long as its token.
+        revoked: Called with the identity of every request that has one; says whether its session was ended here. It
+            must answer from memory; whatever else it does than answering true or false is a 503.
+        profile_fetcher: Asks ``get-identity`` instead of the default, see ``cfaccess_mw.refresh.lookup``.
+        profile_ttl: How long what was looked up about somebody counts, 1 to 3,600.
+        profile_hard_ttl: How long the last answer counts while there is no other to be had, 0 to 86,400;
+            ``revalidate_every`` comes on top.
         unauthenticated_status: 401, or 403 for applications with Managed OAuth, where Cloudflare replaces a 401.
         login_redirect: Whether navigations of people who are not signed in are sent to the Access login.
         on_refusal: Called with each refused request; gives another response, or None for the usual one.
@@ -87,6 +96,11 @@ class AccessConfig:
     certificates: bool = False
     cold_wait: float = 5
     hard_ttl: float = 86_400
+    revalidate_every: float | None = None
+    revoked: Callable[..., bool] | None = field(default=None, repr=False)
+    profile_fetcher: Callable[..., Any] | None = field(default=None, repr=False)
+    profile_ttl: float = 60
+    profile_hard_ttl: float = 300
     unauthenticated_status: Literal[401, 403] = 401
     login_redirect: bool = False
     on_refusal: Callable[..., Any] | None = field(default=None, repr=False)
@@ -130,6 +144,7 @@ class AccessConfig:
         self._check_keys()
         self._check_trust()
         self._check_scalars()
+        self._check_callables()
 
     def _read_teams(self, names: tuple[str, ...]) -> tuple[Team, ...]:
         if len(names) > 1 and not (self.team_url is self.certs_url is self.issuer is self.keys is None):
@@ -174,13 +189,22 @@ class AccessConfig:
                 wanted = " or ".join(map(repr, choices))
                 raise ConfigurationError(f"{name}: is {shape(value)}; give {wanted}")
 
+    def _check_callables(self) -> None:
+        for name in ("revoked", "profile_fetcher"):
+            if getattr(self, name) is not None and not callable(getattr(self, name)):
+                raise ConfigurationError(f"{name}: is {shape(getattr(self, name))}; give a callable")
+        if iscoroutinefunction(self.revoked):
+            raise ConfigurationError(
+                "revoked: is a coroutine function; it is asked on every request, so give one that answers at once"
+            )
+
     def _set(self, **values: object) -> None:
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
     def _check_range(self, name: str, low: float, high: float) -> None:
         value = getattr(self, name)
-        if value is None and name == "max_age":
+        if value is None and name in _MAY_BE_NONE:
             return
         if type(value) not in (int, float) or not low <= value <= high:
             raise ConfigurationError(f"{name}: is {shape(value)}; give seconds from {low:g} to {high:g}")
@@ -219,7 +243,11 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("max_age", 1, 31_536_000),
     ("cold_wait", 0.001, 60),
     ("hard_ttl", 300, 604_800),
+    ("revalidate_every", 10, 86_400),
+    ("profile_ttl", 1, 3_600),
+    ("profile_hard_ttl", 0, 86_400),
 )
+_MAY_BE_NONE = frozenset({"max_age", "revalidate_every"})
 _FLAGS = (
     "cookie",
     "certificate_headers",

@@ -4,6 +4,7 @@
 everything but the waiting is the same for blocking and asynchronous servers.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -15,7 +16,6 @@ from cfaccess_mw.core.admission import (
     Lacking,
     LackingKey,
     LackingProfile,
-    ProfileSource,
     Verdicts,
 )
 from cfaccess_mw.core.errors import (
@@ -35,6 +35,7 @@ from cfaccess_mw.core.keys import Key, KeySnapshot
 from cfaccess_mw.core.memory import Memory
 from cfaccess_mw.core.requirement import Requirement
 from cfaccess_mw.core.rules import Access
+from cfaccess_mw.core.standing import ALWAYS, ProfileSource, Standing, why_unknown
 from cfaccess_mw.core.token import is_joined
 from cfaccess_mw.core.verifier import KeySource, Proof, Verifier
 
@@ -90,7 +91,7 @@ NO_ANSWERS: Answers = MappingProxyType({})
 class _Remembered:
     """A verified token: what its signature proved, and what policies said of it for as long as that holds."""
 
-    __slots__ = ("passing", "proof", "snapshot", "source", "valid_from", "valid_until", "verdicts")
+    __slots__ = ("passing", "proof", "snapshot", "source", "stands_until", "valid_from", "valid_until", "verdicts")
 
     def __init__(self, proof: Proof, token: str | bytes, source: KeySource, snapshot: KeySnapshot) -> None:
         self.proof = proof
@@ -99,6 +100,7 @@ class _Remembered:
         self.snapshot = snapshot
         self.valid_from = proof.valid_from
         self.valid_until = proof.valid_until
+        self.stands_until = -math.inf  # when its bearer is due to be looked up again, seconds since the epoch
         self.verdicts: Verdicts | None = None  # most tokens are never asked about by a policy
 
 
@@ -108,15 +110,22 @@ class Gate:
     Args:
         verifier: The checks of a token.
         sources: Where the keys of each accepted issuer are found; it may change under way.
-        profiles: What is known of people by their tokens, for policies that ask for it.
+        profiles: What is known of people by their tokens, for policies that ask for it, and for ``standing``.
+        standing: What is asked about every session.
     """
 
     def __init__(
-        self, verifier: Verifier, sources: Mapping[str, KeySource], profiles: ProfileSource | None = None
+        self,
+        verifier: Verifier,
+        sources: Mapping[str, KeySource],
+        profiles: ProfileSource | None = None,
+        standing: Standing = ALWAYS,
     ) -> None:
         self._verifier = verifier
         self._sources = sources
         self._admission = Admission(profiles)
+        self._standing = standing
+        self._asks_each_time = standing.is_asked
         self._memory: Memory[str | bytes, _Remembered] = Memory(count=MEMORY_COUNT, weight=MEMORY_WEIGHT)
 
     def decide(
@@ -141,7 +150,11 @@ class Gate:
         # The usual request: a token that was verified before, asked again for everything that may have changed since.
         entry = self._recall(requirement, token, now) if token is not None else None
         if entry is not None:
-            return self._admit(requirement, entry, answers, facts) if requirement.policies else entry.passing
+            if not (requirement.policies or self._asks_each_time):
+                return entry.passing
+            outcome = self._admit(requirement, entry, now, answers, facts)
+            if isinstance(outcome, Pass) or not (requirement.access is Access.PUBLIC or requirement.may_open):
+                return outcome
         return self._decide(requirement, token, now, cookies, answers, facts)
 
     def _recall(self, requirement: Requirement, token: Given, now: float) -> _Remembered | None:
@@ -192,7 +205,7 @@ class Gate:
         failed: Decision = Refusal(error=NoToken())
         for candidate in (token,) if token is not None else cookies:
             entry = self._recall(requirement, candidate, now) or self._verify(requirement, candidate, now, answers)
-            outcome = self._admit(requirement, entry, answers, facts) if isinstance(entry, _Remembered) else entry
+            outcome = self._admit(requirement, entry, now, answers, facts) if isinstance(entry, _Remembered) else entry
             if isinstance(outcome, Pass):
                 return outcome
             if _rank(outcome) > _rank(failed):
@@ -216,8 +229,14 @@ class Gate:
         self._memory.put(token, entry, 2 * len(token) + _ENTRY_WEIGHT)
         return entry
 
-    def _admit(self, requirement: Requirement, entry: _Remembered, answers: Answers, facts: Facts) -> Decision:
-        """Ask the policies about somebody whose token is good."""
+    def _admit(
+        self, requirement: Requirement, entry: _Remembered, now: float, answers: Answers, facts: Facts
+    ) -> Decision:
+        """Ask about somebody whose token is good: whether the session stands, and what the policies say."""
+        if self._asks_each_time:
+            standing = self._stands(requirement, entry, now, answers)
+            if standing is not None:
+                return standing
         if not requirement.policies:
             return entry.passing
         if entry.verdicts is None:
@@ -227,6 +246,25 @@ class Gate:
         if isinstance(found, Refused):
             return Refusal(error=found, passing=entry.passing)
         return found or entry.passing
+
+    def _stands(
+        self, requirement: Requirement, entry: _Remembered, now: float, answers: Answers
+    ) -> Refusal | LackingProfile | None:
+        """Ask whether a session was ended; None where it stands."""
+        identity, every = entry.proof.identity, self._standing.revalidate_every
+        error = self._standing.objection(identity) if self._standing.objection is not None else None
+        if error is not None:
+            return Refusal(error=error)
+        if every is None or not self._standing.is_due(identity, entry.stands_until, now):
+            return None
+        lacking = LackingProfile(identity=identity, token=entry.passing.token or "")
+        answer = self._admission.known(lacking, answers)
+        if answer is None:  # on public paths nobody is waited for
+            return None if requirement.access is Access.PUBLIC else lacking
+        if answer.profile is None:
+            return Refusal(error=why_unknown(answer))
+        entry.stands_until = answer.profile.fetched_at + every
+        return None
 
     @staticmethod
     def _still_holds(entry: _Remembered, snapshot: KeySnapshot | None) -> bool:

@@ -10,14 +10,14 @@
     │   │       ├── BadHeader, ForbiddenHeader, AlgorithmNotAllowed, BadKeyId
     │   │       ├── BadPayload, MissingClaim, InvalidClaim
     │   │       ├── WrongIssuer, WrongAudience, WrongTokenType
-    │   │       ├── Expired, NotYetValid, TooOld
+    │   │       ├── Expired, NotYetValid, TooOld, SessionEnded, SessionRevoked
     │   │       └── UnknownKey, BadSignature, UnknownPrincipal
     │   ├── NotPermitted        403  the token is good, the rules say no
     │   ├── Ambiguous           400  a request that two readers would understand differently
     │   │   ├── AmbiguousPath
     │   │   └── AmbiguousHost
     │   └── Unavailable         503  we cannot know at the moment
-    │       └── IdentityUnavailable, KeysUnavailable
+    │       └── IdentityUnavailable, KeysUnavailable, RevocationsUnavailable
     ├── KeySetError                  a certs document without a usable key
     └── FetchError                   a certs endpoint that did not answer as it should
 
@@ -240,6 +240,22 @@ class TooOld(InvalidToken):
     detail = "The Cloudflare Access session is older than this application allows; sign in again."
 
 
+class SessionEnded(InvalidToken):
+    """Cloudflare Access says that there is no such session any more: signed out, or revoked there."""
+
+    code = "session-ended"
+    title = "Session ended"
+    detail = "The Cloudflare Access session has ended; sign in again."
+
+
+class SessionRevoked(InvalidToken):
+    """The operator of the application ended the session."""
+
+    code = "session-revoked"
+    title = "Session ended"
+    detail = "The session was ended by the operator of this application; sign in again."
+
+
 class UnknownKey(InvalidToken):
     """Names a key that the team does not publish."""
 
@@ -305,6 +321,13 @@ class IdentityUnavailable(Unavailable):
 
     code = "identity-unavailable"
     detail = "What decides whether you may go there cannot be had at the moment; try again shortly."
+
+
+class RevocationsUnavailable(Unavailable):
+    """Whether the session was revoked cannot be known at the moment."""
+
+    code = "revocations-unavailable"
+    detail = "Whether your session still counts cannot be known at the moment; try again shortly."
 
 
 class KeysUnavailable(Unavailable):

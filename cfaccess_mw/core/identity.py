@@ -1,13 +1,25 @@
 """Who is asking? The immutable result of a verified token."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from cfaccess_mw.core.encoding import decode_json_object
+from cfaccess_mw.core.errors import IdentityUnavailable, SessionEnded
+from cfaccess_mw.core.profile import Outcome, Profile, ProfileAnswer
 
 Kind = Literal["user", "service", "certificate"]
+
+
+class ProfileLookup(Protocol):
+    """Looks people up at the team that signed their tokens."""
+
+    async def obtain(self, token: str | bytes, identity: "Identity") -> ProfileAnswer:
+        """Look somebody up, unless that was done a moment ago."""
+
+    def obtain_blocking(self, token: str | bytes, identity: "Identity") -> ProfileAnswer:
+        """Do the same in a thread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -43,6 +55,21 @@ class Identity:
     nonce: str | None
     key_thumbprint: str
     _payload: bytes = field(kw_only=True)
+    _token: str | bytes = field(default="", kw_only=True, compare=False)
+    _lookup: ProfileLookup | None = field(default=None, kw_only=True, compare=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what the token says, without the token and the way to look its bearer up."""
+        names = (one.name for one in fields(self) if one.name not in ("_token", "_lookup"))
+        return _rebuild, (type(self), {name: getattr(self, name) for name in names})
+
+    def __copy__(self) -> "Identity":
+        """Itself: nothing in it can change."""
+        return self
+
+    def __deepcopy__(self, memo: object) -> "Identity":
+        """Itself: nothing in it can change."""
+        return self
 
     def __repr__(self) -> str:
         """Nothing personal: a ``repr`` ends in logs."""
@@ -63,6 +90,25 @@ class Identity:
         custom = self.claims.get("custom")
         return MappingProxyType(custom if type(custom) is dict else {})
 
+    async def profile(self) -> Profile:
+        """What Cloudflare knows beyond the token: groups, identity provider, device posture (``get-identity``).
+
+        Fetched when it is asked for, one request at a time for each token, and remembered for ``profile_ttl`` seconds.
+
+        Raises:
+            SessionEnded: There is no such session any more.
+            IdentityUnavailable: It cannot be had at the moment.
+        """
+        if self._lookup is None:
+            raise IdentityUnavailable
+        return _found(await self._lookup.obtain(self._token, self))
+
+    def profile_blocking(self) -> Profile:
+        """Do the same in a thread."""
+        if self._lookup is None:
+            raise IdentityUnavailable
+        return _found(self._lookup.obtain_blocking(self._token, self))
+
     # What Starlette and everything built on it expects of ``request.user``.
 
     @property
@@ -79,3 +125,15 @@ class Identity:
     def identity(self) -> str:
         """The stable name, as ``id``."""
         return self.id
+
+
+def _found(answer: ProfileAnswer) -> Profile:
+    if answer.profile is not None:
+        return answer.profile
+    if answer.outcome is Outcome.ENDED:
+        raise SessionEnded
+    raise IdentityUnavailable(retry_after=answer.retry_after)
+
+
+def _rebuild(cls: type[Identity], values: dict[str, Any]) -> Identity:
+    return cls(**values)

@@ -84,6 +84,17 @@ def policy_from(decision: PolicyDecision, *, name: str = "", **short: object) ->
     return Policy(decision=decision, name=name, include=conditions[:1], require=conditions[1:])
 
 
+def service_policy(tokens: object = None) -> Policy:
+    """Make a policy that lets in services.
+
+    Args:
+        tokens: The Client IDs of their tokens; every service where it is None.
+    """
+    if tokens is None:
+        return policy_from(PolicyDecision.SERVICE_AUTH, any_valid_service_token=True)
+    return policy_from(PolicyDecision.SERVICE_AUTH, service_tokens=tokens)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Resolver:
     """Knows what ids stand for, and within which groups we are."""

@@ -33,6 +33,13 @@ class Profile:
         return MappingProxyType(decode_json_object(self._body))
 
     @property
+    def groups(self) -> tuple[str, ...]:
+        """The names of the groups; of one that has no name its id or address. What has another form is left out."""
+        groups = self.document.get("groups")
+        names = (_name_of(group) for group in (groups if isinstance(groups, list) else ()))
+        return tuple(name for name in names if name)
+
+    @property
     def size(self) -> int:
         """Bytes of the document."""
         return len(self._body)
@@ -44,6 +51,11 @@ class Profile:
     def __repr__(self) -> str:
         """Nothing personal: a ``repr`` ends in logs."""
         return f"<Profile version={self.version}>"
+
+
+def _name_of(group: object) -> str | None:
+    fields = (group.get(key) for key in ("name", "id", "email")) if isinstance(group, Mapping) else (group,)
+    return next((field for field in fields if isinstance(field, str) and field), None)
 
 
 class Outcome(Enum):

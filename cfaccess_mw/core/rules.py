@@ -15,7 +15,7 @@ from cfaccess_mw.core.errors import ConfigurationError
 from cfaccess_mw.core.hosts import canonical_host
 from cfaccess_mw.core.patterns import ANY, parse_pattern
 from cfaccess_mw.core.policy import Policy, PolicyDecision
-from cfaccess_mw.core.policy_reading import policy_from, policy_to_mapping, read_policies
+from cfaccess_mw.core.policy_reading import policy_from, policy_to_mapping, read_policies, service_policy
 
 Names: TypeAlias = str | Iterable[str]
 """One name, or several."""
@@ -229,7 +229,7 @@ class Rule:
 
         The other arguments are the attributes of the class.
         """
-        return cls.guarded(pattern, [_service_policy(tokens)], methods=methods, hosts=hosts, audience=audience)
+        return cls.guarded(pattern, [service_policy(tokens)], methods=methods, hosts=hosts, audience=audience)
 
     @classmethod
     def deny(cls, pattern: str, *, methods: Names = (), hosts: Names = (), audience: Names = ()) -> Self:
@@ -311,7 +311,7 @@ _SHORT_FORMS: Final[Mapping[str, Callable[[Any], Policy]]] = {
     "any_user": lambda said: policy_from(PolicyDecision.ALLOW, everyone=_said("any_user", said)),
     "deny": lambda said: policy_from(PolicyDecision.DENY, everyone=_said("deny", said)),
     # an empty value of a configuration is no service at all, where in code it is every one
-    "service": lambda tokens: _service_policy(None if tokens is True else () if tokens is None else tokens),
+    "service": lambda tokens: service_policy(None if tokens is True else () if tokens is None else tokens),
 }
 
 
@@ -352,11 +352,6 @@ def _said(key: str, said: object) -> bool:
     if said is not True:
         raise ConfigurationError(f"{key}: is {_kind(said)}; say true, or leave it out")
     return True
-
-
-def _service_policy(tokens: Names | None) -> Policy:
-    who: dict[str, Any] = {"any_valid_service_token": True} if tokens is None else {"service_tokens": tokens}
-    return policy_from(PolicyDecision.SERVICE_AUTH, **who)
 
 
 # What may stand in each of the sets, and what to write where something else does.

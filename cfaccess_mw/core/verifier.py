@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from cfaccess_mw.core.claims import (
@@ -17,7 +18,7 @@ from cfaccess_mw.core.claims import (
 )
 from cfaccess_mw.core.encoding import decode_json_object
 from cfaccess_mw.core.errors import BadPayload, BadSignature, WrongIssuer
-from cfaccess_mw.core.identity import Identity
+from cfaccess_mw.core.identity import Identity, ProfileLookup
 from cfaccess_mw.core.keys import Key, KeySnapshot
 from cfaccess_mw.core.memory import Memory
 from cfaccess_mw.core.token import Parts, read_key_id, take_apart
@@ -52,6 +53,7 @@ class Proof:
 class Candidate:
     """A token that is well-formed and says that it is for us; no signature was checked yet."""
 
+    token: str | bytes = field(repr=False)
     parts: Parts = field(repr=False)
     kid: str
     issuer: str
@@ -69,15 +71,23 @@ class Verifier:
         leeway: Seconds by which clocks may differ.
         max_age: Seconds after ``iat`` at which a token ends counting, or None.
         certificates: Whether tokens of client certificates are accepted.
+        lookups: Who knows more of the people of each issuer.
     """
 
     def __init__(
-        self, sources: Mapping[str, KeySource], *, leeway: float, max_age: float | None, certificates: bool
+        self,
+        sources: Mapping[str, KeySource],
+        *,
+        leeway: float,
+        max_age: float | None,
+        certificates: bool,
+        lookups: Mapping[str, ProfileLookup] = MappingProxyType({}),
     ) -> None:
         self._issuers = {issuer: issuer for issuer in sources}
         self._leeway = leeway
         self._max_age = max_age
         self._certificates = certificates
+        self._lookups = lookups
         # The tokens of one key share their header, so it is read once; filled only after a good signature.
         self._headers: Memory[bytes, str] = Memory(count=64, weight=64 * 1024)
 
@@ -103,7 +113,15 @@ class Verifier:
             raise WrongIssuer
         audience = read_audience(claims, audiences)
         expires_at = read_expiry(claims, now, self._leeway)
-        return Candidate(parts=parts, kid=kid, issuer=issuer, audience=audience, expires_at=expires_at, claims=claims)
+        return Candidate(
+            token=token,
+            parts=parts,
+            kid=kid,
+            issuer=issuer,
+            audience=audience,
+            expires_at=expires_at,
+            claims=claims,
+        )
 
     def prove(self, candidate: Candidate, key: Key, now: float) -> Proof:
         """Check the signature, then everything else that the same bytes say.
@@ -138,6 +156,8 @@ class Verifier:
             nonce=read_text(claims, "identity_nonce"),
             key_thumbprint=key.thumbprint,
             _payload=parts.payload,
+            _token=candidate.token,
+            _lookup=self._lookups.get(candidate.issuer),
         )
         ends = candidate.expires_at
         if self._max_age is not None:

@@ -92,7 +92,9 @@ class Lookups:
             now = self._clock()
             return profiles.peek(key, now, ends_at=self._ends_at(identity, now))
 
-    async def obtain(self, token: str | bytes, identity: Identity, *, patience: float) -> ProfileAnswer:
+    async def obtain(
+        self, token: str | bytes, identity: Identity, *, patience: float = _DEFAULT_TIMING.deadline
+    ) -> ProfileAnswer:
         """Look somebody up, unless that was done a moment ago.
 
         Args:
@@ -118,7 +120,9 @@ class Lookups:
             answer = self._leave(lookup, waker)
         return answer
 
-    def obtain_blocking(self, token: str | bytes, identity: Identity, *, patience: float) -> ProfileAnswer:
+    def obtain_blocking(
+        self, token: str | bytes, identity: Identity, *, patience: float = _DEFAULT_TIMING.deadline
+    ) -> ProfileAnswer:
         """Do the same as ``obtain`` from a thread."""
         from cfaccess_mw.refresh.wakers import ThreadWaker  # noqa: PLC0415 - imports anyio
 

@@ -10,6 +10,7 @@ from cfaccess_mw.wire.names import ASSERTION, EMAIL, Kind, Names
 
 Scope = MutableMapping[str, Any]
 Header = tuple[bytes, bytes]
+Headers = list[Header]
 
 _ASSERTION = ASSERTION.encode()
 _EMAIL = EMAIL.encode()

@@ -9,7 +9,14 @@ import pytest
 
 from cfaccess_mw.core.admission import NO_FACTS, LackingProfile
 from cfaccess_mw.core.decide import NO_ANSWERS, NOBODY, Decision, Gate, Pass, Refusal
-from cfaccess_mw.core.errors import ConfigurationError, IdentityUnavailable, NoToken, NotPermitted, Refused
+from cfaccess_mw.core.errors import (
+    ConfigurationError,
+    IdentityUnavailable,
+    NoToken,
+    NotPermitted,
+    Refused,
+    SessionEnded,
+)
 from cfaccess_mw.core.facts import Facts, Need
 from cfaccess_mw.core.freshness import UNAVAILABLE as KEYS_UNAVAILABLE
 from cfaccess_mw.core.identity import Identity
@@ -201,7 +208,7 @@ class TestLookups:
             pytest.param(profile(), NotPermitted, id="no-groups"),
             pytest.param(profile(groups="admins"), NotPermitted, id="wrong-type"),
             pytest.param(UNAVAILABLE, IdentityUnavailable, id="unavailable"),
-            pytest.param(ENDED, IdentityUnavailable, id="ended"),
+            pytest.param(ENDED, SessionEnded, id="ended"),
         ],
     )
     @pytest.mark.parametrize("by", ["answer", "at-hand"])

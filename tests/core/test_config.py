@@ -9,6 +9,7 @@ import pytest
 
 from cfaccess_mw.core.config import AccessConfig
 from cfaccess_mw.core.errors import ConfigurationError
+from cfaccess_mw.core.identity import Identity
 from cfaccess_mw.core.rules import Rule
 from tests.tokens import AUD, OTHER_AUD
 
@@ -55,6 +56,11 @@ def test_the_defaults_are_those_of_the_manual() -> None:
         "certificates": False,
         "cold_wait": 5,
         "hard_ttl": 86_400,
+        "revalidate_every": None,
+        "revoked": None,
+        "profile_fetcher": None,
+        "profile_ttl": 60,
+        "profile_hard_ttl": 300,
         "unauthenticated_status": 401,
         "login_redirect": False,
         "on_refusal": None,
@@ -90,6 +96,12 @@ def one_by_one(*values: str) -> Iterator[str]:
         pytest.param({"max_age": 31_536_000}, {"max_age": 31_536_000}, id="most-max-age"),
         pytest.param({"cold_wait": 0.001}, {"cold_wait": 0.001}, id="least-cold-wait"),
         pytest.param({"cold_wait": 60}, {"cold_wait": 60}, id="most-cold-wait"),
+        pytest.param({"revalidate_every": 10}, {"revalidate_every": 10}, id="least-revalidate-every"),
+        pytest.param({"revalidate_every": 86_400}, {"revalidate_every": 86_400}, id="most-revalidate-every"),
+        pytest.param({"profile_ttl": 1}, {"profile_ttl": 1}, id="least-profile-ttl"),
+        pytest.param({"profile_ttl": 3_600}, {"profile_ttl": 3_600}, id="most-profile-ttl"),
+        pytest.param({"profile_hard_ttl": 0}, {"profile_hard_ttl": 0}, id="least-profile-hard-ttl"),
+        pytest.param({"profile_hard_ttl": 86_400}, {"profile_hard_ttl": 86_400}, id="most-profile-hard-ttl"),
         pytest.param({"hard_ttl": 300}, {"hard_ttl": 300}, id="least-hard-ttl"),
         pytest.param({"hard_ttl": 604_800}, {"hard_ttl": 604_800}, id="most-hard-ttl"),
         pytest.param({"unauthenticated_status": 403}, {"unauthenticated_status": 403}, id="403"),
@@ -106,6 +118,8 @@ def one_by_one(*values: str) -> Iterator[str]:
         ),
         pytest.param({"listeners": [listener]}, {"listeners": (listener,)}, id="a-listener"),
         pytest.param({"keys": {"keys": []}}, {"keys": {"keys": []}}, id="keys-as-mapping"),
+        pytest.param({"revoked": bool}, {"revoked": bool}, id="revoked"),
+        pytest.param({"profile_fetcher": bool}, {"profile_fetcher": bool}, id="profile-fetcher"),
         pytest.param({"keys": "/etc/keys.json"}, {"keys": "/etc/keys.json"}, id="keys-as-path"),
     ],
 )
@@ -121,6 +135,10 @@ def test_during_a_rename_each_team_has_its_own_addresses() -> None:
         "https://acme-corp.cloudflareaccess.com",
         "https://gov.fed.cloudflareaccess.com",
     ]
+
+
+async def _asks_slowly(identity: Identity) -> bool:
+    return False
 
 
 NO_TEXT = [None, 1, True, b"acme", {"a": 1}, object()]
@@ -152,6 +170,11 @@ WRONG: dict[str, list[Any]] = {
     "max_age": [0, 0.5, -1, 31_536_001, True, "60", float("nan"), float("inf"), [], SECRET],
     "certificates": [None, 0, 1, "true", SECRET],
     "cold_wait": [None, 0, -1, 60.1, True, "5", float("nan"), SECRET],
+    "revalidate_every": [0, 9, 86_401, True, "60", float("nan"), float("inf"), [], SECRET],
+    "revoked": [1, True, [], {}, SECRET, _asks_slowly],
+    "profile_fetcher": [1, True, [], {}, SECRET],
+    "profile_ttl": [None, 0, 0.9, 3_601, True, "60", float("nan"), float("inf"), SECRET],
+    "profile_hard_ttl": [None, -1, 86_401, True, "60", float("nan"), float("inf"), SECRET],
     "hard_ttl": [None, 0, 299, 604_801, True, "86400", float("nan"), float("inf"), SECRET],
     "unauthenticated_status": [None, 200, 302, 400, 404, "401", 401.0, 403.0, True, [401], SECRET],
     "login_redirect": [None, 0, 1, "true", SECRET],

@@ -89,6 +89,8 @@ CODES = {
     "Expired": ("expired", 401),
     "NotYetValid": ("not-yet-valid", 401),
     "TooOld": ("too-old", 401),
+    "SessionEnded": ("session-ended", 401),
+    "SessionRevoked": ("session-revoked", 401),
     "UnknownKey": ("unknown-key", 401),
     "BadSignature": ("bad-signature", 401),
     "UnknownPrincipal": ("unknown-principal", 401),
@@ -98,6 +100,7 @@ CODES = {
     "AmbiguousHost": ("ambiguous-host", 400),
     "Unavailable": ("unavailable", 503),
     "IdentityUnavailable": ("identity-unavailable", 503),
+    "RevocationsUnavailable": ("revocations-unavailable", 503),
     "KeysUnavailable": ("keys-unavailable", 503),
 }
 

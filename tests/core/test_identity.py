@@ -1,5 +1,6 @@
 """Is an identity immutable, complete and silent?"""
 
+import asyncio
 import copy
 import dataclasses
 import pickle
@@ -7,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from cfaccess_mw.core.errors import IdentityUnavailable, SessionEnded
 from cfaccess_mw.core.identity import Identity
 from cfaccess_mw.core.keys import KeySnapshot
+from cfaccess_mw.core.profile import ENDED, Outcome, Profile, ProfileAnswer, found
 from cfaccess_mw.emulator.issuer import Issuer
 from tests.tokens import AUD, verify
 
@@ -103,3 +106,76 @@ def test_identities_are_values() -> None:
     assert identity_of() != identity_of(id="other")
     assert identity_of() != identity_of(b'{"x":1}')
     assert copy.deepcopy(identity_of()) == pickle.loads(pickle.dumps(identity_of())) == identity_of()
+
+
+@dataclasses.dataclass
+class Team:
+    """Looks people up, and says what a test wants."""
+
+    answer: ProfileAnswer
+    asked: list[tuple[str | bytes, Identity]] = dataclasses.field(default_factory=list)
+
+    async def obtain(self, token: str | bytes, identity: Identity) -> ProfileAnswer:
+        return self.obtain_blocking(token, identity)
+
+    def obtain_blocking(self, token: str | bytes, identity: Identity) -> ProfileAnswer:
+        self.asked.append((token, identity))
+        return self.answer
+
+
+PROFILE = Profile(fetched_at=1.0, version=1, _body=b'{"groups":["admins"]}')
+
+
+@pytest.mark.parametrize("how", ["async", "blocking"])
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        pytest.param(found(PROFILE), PROFILE, id="found"),
+        pytest.param(ENDED, SessionEnded, id="ended"),
+        pytest.param(ProfileAnswer(outcome=Outcome.UNAVAILABLE, retry_after=7.0), IdentityUnavailable, id="down"),
+        pytest.param(None, IdentityUnavailable, id="nobody-to-ask"),
+    ],
+)
+def test_the_profile_is_looked_up_with_the_token(how: str, answer: ProfileAnswer | None, expected: object) -> None:
+    team = None if answer is None else Team(answer)
+    identity = identity_of(_token="t.o.k", _lookup=team)
+    ask = identity.profile_blocking if how == "blocking" else lambda: asyncio.run(identity.profile())
+    if isinstance(expected, Profile):
+        assert ask() is expected
+    else:
+        with pytest.raises(expected) as refused:  # type: ignore[call-overload]  # a class of the table
+            ask()
+        if answer is not None:
+            assert refused.value.retry_after == (answer.retry_after or None)
+    if team is not None:
+        assert team.asked == [("t.o.k", identity)]
+
+
+def test_neither_the_token_nor_the_way_to_look_up_is_part_of_who_somebody_is() -> None:
+    identity = identity_of(_token="t.o.k", _lookup=Team(ENDED))
+    assert identity == identity_of()
+    assert hash(identity) == hash(identity_of())
+    assert "t.o.k" not in repr(identity)
+    assert b"t.o.k" not in pickle.dumps(identity)
+    assert pickle.loads(pickle.dumps(identity)) == identity
+    with pytest.raises(IdentityUnavailable):
+        pickle.loads(pickle.dumps(identity)).profile_blocking()
+    assert copy.deepcopy([identity])[0] is copy.copy(identity) is identity
+
+
+@pytest.mark.parametrize(
+    ("document", "names"),
+    [
+        pytest.param('{"groups":["a","b"]}', ("a", "b"), id="texts"),
+        pytest.param('{"groups":[{"id":"1","name":"a","email":"a@x"}]}', ("a",), id="name"),
+        pytest.param('{"groups":[{"id":"1","name":"","email":"a@x"}]}', ("1",), id="id"),
+        pytest.param('{"groups":[{"email":"a@x"}]}', ("a@x",), id="address"),
+        pytest.param('{"groups":[1,null,[],{},"",{"name":1},"a"]}', ("a",), id="odd"),
+        pytest.param('{"groups":"admins"}', (), id="text"),
+        pytest.param('{"groups":{"admins":1}}', (), id="object"),
+        pytest.param('{"groups":null}', (), id="null"),
+        pytest.param("{}", (), id="none"),
+    ],
+)
+def test_groups_are_named(document: str, names: tuple[str, ...]) -> None:
+    assert Profile(fetched_at=1.0, version=1, _body=document.encode()).groups == names
