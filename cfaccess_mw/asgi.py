@@ -24,7 +24,6 @@ from cfaccess_mw.core.admission import NO_FACTS, Lacking
 from cfaccess_mw.core.decide import NO_ANSWERS, Pass, Refusal
 from cfaccess_mw.core.errors import Refused
 from cfaccess_mw.core.facts import Facts
-from cfaccess_mw.core.identity import Identity
 from cfaccess_mw.core.requirement import Requirement
 from cfaccess_mw.protection import Protection, checked_application
 from cfaccess_mw.wire.client import ClientReader
@@ -142,7 +141,7 @@ class Door:
         The credentials are made anew for each request: their list of scopes can be changed by whoever holds it.
         """
         identity = passing.identity
-        user: Identity | UnauthenticatedUser = identity or _NOBODY
+        user: object = _NOBODY if identity is None else identity
         auth = AuthCredentials() if identity is None else AuthCredentials(["authenticated", identity.kind])
         return {
             **scope,

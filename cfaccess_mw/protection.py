@@ -31,7 +31,6 @@ from cfaccess_mw.core.requirement import Requirement
 from cfaccess_mw.core.rules import Access
 from cfaccess_mw.core.shape import shape
 from cfaccess_mw.core.standing import Standing
-from cfaccess_mw.core.table import RuleTable
 from cfaccess_mw.core.team import Team
 from cfaccess_mw.core.timing import Timing
 from cfaccess_mw.core.verifier import Verifier
@@ -80,12 +79,7 @@ class Protection:
 
     def __init__(self, config: Any = None, /, **options: Any) -> None:
         settings = self.config = configure(config, **options)
-        self.rules = RuleTable(
-            settings.ruleset,
-            audience=settings.audiences,
-            host_routing=settings.host_routing,
-            policies=settings.default_policies,
-        )
+        self.rules = settings.table
         self._listeners = (log_event, *settings.listeners)
         self._reported: Counter[str] = Counter()
         self._lock = threading.Lock()

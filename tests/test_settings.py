@@ -383,6 +383,11 @@ RULE = '[[rules]]\npattern = "/healthz"\naccess = "public"\n[[rules]]\npattern =
         pytest.param("x = 1", ": 'x' is not a key of the configuration; known are team, audience", id="key-unlike-any"),
         pytest.param("fetcher = 'x'", ": fetcher: cannot be said in a file; configure in code", id="fetcher"),
         pytest.param("listeners = []", ": listeners: cannot be said in a file; configure in code", id="listeners"),
+        pytest.param(
+            RULE + "access = 'token'\n[[rules]]\npattern = '/a/'\naccess = 'public'",
+            ": rules: '/a' has two rules for the same methods and hosts",
+            id="tie",
+        ),
         pytest.param("leeway = 1e9", ": leeway: is a number; give seconds from 0 to 300", id="range"),
         pytest.param(f"leeway = '{SECRET}'", ": leeway: is text of 11 characters; give seconds", id="type"),
         pytest.param("leeway = 2020-01-01", ": leeway: is a date; give seconds", id="date"),

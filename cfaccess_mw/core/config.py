@@ -13,6 +13,7 @@ from cfaccess_mw.core.policy import Policy, needs_of
 from cfaccess_mw.core.policy_reading import read_policies
 from cfaccess_mw.core.rules import Rule
 from cfaccess_mw.core.shape import shape
+from cfaccess_mw.core.table import RuleTable
 from cfaccess_mw.core.team import Team, read_team
 
 _HEADER_NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~")  # RFC 9110 section 5.6.2, lower-cased
@@ -116,6 +117,7 @@ class AccessConfig:
     ruleset: tuple[Rule, ...] = field(init=False, repr=False)
     default_policies: tuple[Policy, ...] = field(init=False, repr=False)
     peers: TrustedPeers = field(init=False, repr=False, compare=False)
+    table: RuleTable = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Validate everything, and replace what was given by its one normal form."""
@@ -145,6 +147,9 @@ class AccessConfig:
         self._check_trust()
         self._check_scalars()
         self._check_callables()
+        # After everything that it is made of: rules that contradict each other are a mistake of the configuration.
+        table = RuleTable(ruleset, audience=self.audiences, host_routing=self.host_routing, policies=policies)
+        self._set(table=table)
 
     def _read_teams(self, names: tuple[str, ...]) -> tuple[Team, ...]:
         if len(names) > 1 and not (self.team_url is self.certs_url is self.issuer is self.keys is None):

@@ -4,7 +4,7 @@ One of ``include`` has to be true, all of ``require``, none of ``exclude`` (Clou
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from cfaccess_mw.core.conditions import Condition, Everyone
@@ -17,6 +17,7 @@ Section = Literal["include", "require", "exclude"]
 SECTIONS: tuple[Section, ...] = ("include", "require", "exclude")
 
 MAX_DEPTH = 8  # groups within groups: evaluation recurses, and nobody reads more than that
+MAX_CONDITIONS = 10_000  # with those of the groups written out: groups that name each other often multiply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +41,15 @@ class Criteria:
         include: One of these has to be true; there is at least one.
         require: All of these have to be true.
         exclude: None of these may be true.
+        size: How many conditions there are, with those of groups written out.
+        depth: How many groups within groups there are, this one counted.
     """
 
     include: tuple[Condition, ...]
     require: tuple[Condition, ...] = ()
     exclude: tuple[Condition, ...] = ()
+    size: int = field(init=False, repr=False, compare=False)
+    depth: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse what is no condition, and criteria that nobody could meet."""
@@ -57,6 +62,14 @@ class Criteria:
                     raise ConfigurationError(f"{section}: has {shape(condition)}; give conditions")
         if not self.include:
             raise ConfigurationError("include: is empty, so that it would mean nobody; name at least one condition")
+        groups = [condition.criteria for condition in self.conditions if isinstance(condition, AccessGroup)]
+        size = sum(1 for _ in self.conditions) - len(groups) + sum(group.size for group in groups)
+        if size > MAX_CONDITIONS:
+            raise ConfigurationError(
+                f"access_group: more than {MAX_CONDITIONS} conditions once groups are written out; name them less often"
+            )
+        object.__setattr__(self, "size", size)
+        object.__setattr__(self, "depth", 1 + max((group.depth for group in groups), default=0))
 
     @property
     def conditions(self) -> Iterator[Condition]:
@@ -75,12 +88,6 @@ class Criteria:
     def is_unconditional(self) -> bool:
         """Whether they hold for every request there is, as far as their form shows it."""
         return any(map(_is_everyone, self.include)) and all(map(_is_everyone, self.require)) and not self.exclude
-
-    @property
-    def depth(self) -> int:
-        """How many groups within groups there are."""
-        groups = [condition for condition in self.conditions if isinstance(condition, AccessGroup)]
-        return 1 + max((group.criteria.depth for group in groups), default=0)
 
     def settle(self, facts: Facts, *, unknown: bool) -> Finding:
         """Say whether they hold.

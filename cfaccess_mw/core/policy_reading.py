@@ -1,7 +1,7 @@
 """How are policies written down? In a configuration of ours, or as Cloudflare's API gives them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
@@ -101,24 +101,30 @@ class _Resolver:
 
     references: References
     within: tuple[str, ...] = ()
+    read: dict[str, AccessGroup] = field(default_factory=dict)  # a group is read once, however often it is named
 
     def group(self, key: str) -> AccessGroup:
         """Read a group of the references; one that has itself within would never end."""
         if key in self.within:
             path = " > ".join(name[:64] for name in (*self.within, key))
             raise ConfigurationError(f"group {key[:64]!r} has itself within ({path}); take one of them out")
+        known = self.read.get(key)
+        if known is not None:
+            return known
         entry = self.references.find("groups", key)
         name = entry.get("name")
-        with_key = _Resolver(references=self.references, within=(*self.within, key))
+        with_key = _Resolver(references=self.references, within=(*self.within, key), read=self.read)
         if len(with_key.within) > MAX_DEPTH:
             raise ConfigurationError(f"access_group: more than {MAX_DEPTH} groups within groups; nest fewer")
         criteria = with_key.criteria(entry, f"group {key[:64]!r}")
-        return AccessGroup(criteria=criteria, id=key, name=name if isinstance(name, str) else "")
+        group = AccessGroup(criteria=criteria, id=key, name=name if isinstance(name, str) else "")
+        self.read[key] = group
+        return group
 
     def inline_group(self, mapping: Mapping[str, Any]) -> AccessGroup:
         """Read a group that is written out where it is used."""
         _check_names(mapping, ("id", "name", *SECTIONS))
-        inner = _Resolver(references=self.references, within=(*self.within, "(inline)"))
+        inner = _Resolver(references=self.references, within=(*self.within, "(inline)"), read=self.read)
         if len(inner.within) > MAX_DEPTH:
             raise ConfigurationError(f"access_group: more than {MAX_DEPTH} groups within groups; nest fewer")
         return AccessGroup(

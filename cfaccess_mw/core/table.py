@@ -133,7 +133,7 @@ class RuleTable:
                 return _AMBIGUOUS_PATH  # not remembered: it says nothing worth a place
             entries = {entry for *_, found in self._look_up(readings.readings, name, kind) for entry in found}
             requirement = self._require(tuple(sorted(entries)))
-            self._paths.put(key, requirement, _ENTRY_BYTES + 4 * len(path) + len(raw_path or b""))
+            self._paths.put(key, requirement, _ENTRY_BYTES + 4 * (len(path) + len(root_path)) + len(raw_path or b""))
         return requirement
 
     def explain(

@@ -456,6 +456,19 @@ def test_groups_of_references_nest_so_far_and_no_further() -> None:
             condition({"access_group": "g0"}, chain(length))
 
 
+def fan(width: int) -> dict[str, Any]:
+    """Groups of which each has the next within, so many times."""
+    groups = {f"g{n}": {"include": [{"group": {"id": f"g{n + 1}"}}] * width} for n in range(MAX_DEPTH - 1)}
+    return {"groups": {**groups, f"g{MAX_DEPTH - 1}": {"include": [{"everyone": {}}]}}}
+
+
+def test_groups_that_name_each_other_often_do_not_multiply_for_ever() -> None:
+    assert condition({"access_group": "g0"}, fan(3)).evaluate(facts()) is Truth.TRUE  # 3 to the 7th: 2,187
+    for width in (4, 1_000):
+        with pytest.raises(ConfigurationError, match="more than 10000 conditions once groups are written out"):
+            condition({"access_group": "g0"}, fan(width))
+
+
 @pytest.mark.parametrize(
     ("groups", "path"),
     [
