@@ -21,7 +21,7 @@ from starlette.authentication import AuthCredentials, UnauthenticatedUser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cfaccess_mw.core.admission import NO_FACTS, Lacking
-from cfaccess_mw.core.decide import NO_ANSWERS, Pass, Refusal
+from cfaccess_mw.core.decide import NO_ANSWERS, Decision, Pass, Refusal
 from cfaccess_mw.core.errors import Refused
 from cfaccess_mw.core.facts import Facts
 from cfaccess_mw.core.requirement import Requirement
@@ -72,7 +72,9 @@ class Door:
             scope: Of an HTTP request or a WebSocket handshake, as the server gives it.
         """
         headers = scope["headers"] if isinstance(scope["headers"], list) else list(scope["headers"])
-        return await self._decide(scope, self._reader.mark(headers))
+        marked = self._reader.mark(headers)
+        requirement, decision = self._ask(scope, marked)
+        return decision if isinstance(decision, Pass) else await self._settle(scope, marked, requirement, decision)
 
     def clean(self, scope: Scope, passing: Pass) -> Scope:
         """The scope that the application may see: with who is asking, and without what a client could forge.
@@ -109,17 +111,27 @@ class Door:
         )
 
     def _requirement(self, scope: Scope, marked: Marked) -> Requirement:
+        host = self._reader.host(marked) if self.protection.rules.names_hosts else None
         return self.protection.rules.find(
-            scope.get("method", "GET"), scope["path"], scope.get("raw_path"), scope.get("root_path", ""), marked.host
+            scope.get("method", "GET"), scope["path"], scope.get("raw_path"), scope.get("root_path", ""), host
         )
 
-    async def _decide(self, scope: Scope, marked: Marked) -> Pass | Refusal:
-        token, cookies = self._reader.tokens(marked)
+    def _ask(self, scope: Scope, marked: Marked) -> tuple[Requirement, Decision]:
+        """What is required, and the decision if nobody is waited for: all that the usual request needs."""
+        protection = self.protection
         requirement = self._requirement(scope, marked)
-        self.protection.attend()
+        protection.attend()
+        token, cookies = (marked.token, ()) if marked.token is not None else self._reader.tokens(marked)
         facts = self.facts(scope) if requirement.reads_request else NO_FACTS
-        decision = self.protection.decide(requirement, token, cookies, NO_ANSWERS, facts)
+        return requirement, protection.decide(requirement, token, cookies, NO_ANSWERS, facts)
+
+    async def _settle(
+        self, scope: Scope, marked: Marked, requirement: Requirement, decision: Decision
+    ) -> Pass | Refusal:
+        """Obtain what a decision lacks, and tell of a refusal."""
         if isinstance(decision, Lacking):
+            token, cookies = self._reader.tokens(marked)
+            facts = self.facts(scope) if requirement.reads_request else NO_FACTS
             answers, until = NO_ANSWERS, self.protection.patience_ends()
             while isinstance(decision, Lacking):
                 answers = {**answers, decision: await self.protection.obtain(decision, until)}
@@ -141,14 +153,12 @@ class Door:
         The credentials are made anew for each request: their list of scopes can be changed by whoever holds it.
         """
         identity = passing.identity
-        user: object = _NOBODY if identity is None else identity
-        auth = AuthCredentials() if identity is None else AuthCredentials(["authenticated", identity.kind])
         return {
             **scope,
             IDENTITY_KEY: identity,
             DOOR_KEY: self,
-            "user": user,
-            "auth": auth,
+            "user": _NOBODY if identity is None else identity,
+            "auth": AuthCredentials(() if identity is None else ("authenticated", identity.kind)),
             "headers": self._reader.clean(headers, marked, passing),
         }
 
@@ -182,10 +192,12 @@ class AccessMiddleware(Door):
             return
         headers = scope["headers"] if isinstance(scope["headers"], list) else list(scope["headers"])
         marked = self._reader.mark(headers)
-        decision = await self._decide(scope, marked)
-        if isinstance(decision, Refusal):
-            await self._refuse(decision.error, scope, receive, send)
-            return
+        requirement, decision = self._ask(scope, marked)
+        if not isinstance(decision, Pass):
+            decision = await self._settle(scope, marked, requirement, decision)
+            if isinstance(decision, Refusal):
+                await self._refuse(decision.error, scope, receive, send)
+                return
         inner = self._clean(scope, headers, marked, decision)
         before = current.set(decision.identity)
         try:

@@ -16,31 +16,22 @@ _ASSERTION = ASSERTION.encode()
 _EMAIL = EMAIL.encode()
 
 # Members of an enumeration are slow to reach, and these are reached for every header.
-_IS_ASSERTION, _IS_SPOOFABLE, _IS_COOKIE = Kind.ASSERTION, Kind.SPOOFABLE, Kind.COOKIE
+_IS_ASSERTION, _IS_SPOOFABLE, _IS_COOKIE, _IS_HOST = Kind.ASSERTION, Kind.SPOOFABLE, Kind.COOKIE, Kind.HOST
 
 
 class Marked:
     """The headers of a request that are something to us, in their order.
 
     Attributes:
-        ours: Assertions, and whatever else could be spoofed.
-        cookies: The values of ``Cookie``, where cookies count.
-        hosts: The values of ``Host``, where hosts count.
+        odd: Those that are not known to be harmless.
         token: What the assertion header gave.
     """
 
-    __slots__ = ("cookies", "hosts", "ours", "token")
+    __slots__ = ("odd", "token")
 
-    def __init__(self) -> None:
-        self.ours: list[Header] = []
-        self.cookies: list[bytes] = []
-        self.hosts: list[bytes] = []
-        self.token: Given = None
-
-    @property
-    def host(self) -> str | None:
-        """The one host, or None where there is none or more than one."""
-        return self.hosts[0].decode("latin-1") if len(self.hosts) == 1 else None
+    def __init__(self, odd: Headers, token: Given) -> None:
+        self.odd = odd
+        self.token = token
 
 
 class ScopeReader:
@@ -54,33 +45,37 @@ class ScopeReader:
 
     def __init__(self, *, scrub: Iterable[str], cookie: bool, host: bool) -> None:
         self._names = Names(scrub, cookie=cookie, host=host)
+        self._harmless = self._names.harmless
 
-    def mark(self, headers: Iterable[Header]) -> Marked:
-        """Find what is something to us, in one pass: every request pays for it."""
-        names = self._names
-        marked = Marked()
-        for header in headers:
-            kind = names[header[0]]
-            if kind:
-                if kind is _IS_ASSERTION:
-                    marked.ours.append(header)
-                    marked.token = header[1] if marked.token is None else DuplicateToken
-                elif kind is _IS_SPOOFABLE:
-                    marked.ours.append(header)
-                elif kind is _IS_COOKIE:
-                    marked.cookies.append(header[1])
-                else:
-                    marked.hosts.append(header[1])
-        return marked
+    def mark(self, headers: Headers) -> Marked:
+        """Find what is something to us, in one pass: every request pays for it, for each of its headers."""
+        harmless = self._harmless
+        odd = [header for header in headers if header[0] not in harmless]
+        token: Given = None
+        for name, value in odd:
+            if name == _ASSERTION or self._names[name] is _IS_ASSERTION:
+                token = value if token is None else DuplicateToken
+        return Marked(odd, token)
 
     def tokens(self, marked: Marked) -> tuple[Given, tuple[str, ...]]:
         """What the assertion header gave, and the values of our cookies where they count and there is no header."""
-        if marked.token is not None or not marked.cookies:
+        if marked.token is not None:
             return marked.token, ()
-        found = read_cookies(line.decode("latin-1") for line in marked.cookies)
+        lines = self._of(marked, _IS_COOKIE)
+        if not lines:
+            return None, ()
+        found = read_cookies(lines)
         return (None, found) if isinstance(found, tuple) else (found, ())
 
-    def clean(self, headers: list[Header], marked: Marked, passing: Pass) -> list[Header]:
+    def host(self, marked: Marked) -> str | None:
+        """The one host where hosts count; None where there is none, or more than one."""
+        hosts = self._of(marked, _IS_HOST)
+        return hosts[0] if len(hosts) == 1 else None
+
+    def _of(self, marked: Marked, kind: Kind) -> list[str]:
+        return [value.decode("latin-1") for name, value in marked.odd if self._names[name] is kind]
+
+    def clean(self, headers: Headers, marked: Marked, passing: Pass) -> Headers:
         """The headers that the application sees: nothing that could be spoofed, and what was verified.
 
         Args:
@@ -89,16 +84,20 @@ class ScopeReader:
             passing: The decision; its identity's e-mail and its token are put back.
         """
         identity, token = passing.identity, passing.token
-        verified: list[Header] = []
+        verified: Headers = []
         if identity is not None:
             verified.append((_ASSERTION, token if isinstance(token, bytes) else str(token).encode("ascii")))
             if identity.email is not None:
                 verified.append((_EMAIL, identity.email.encode()))
-            if marked.ours == verified:
-                return headers  # what Cloudflare sends is what we would put there
+            # What Cloudflare sends is what we would put there.
+            if marked.odd == verified or self._ours(marked) == verified:
+                return headers
         return [*self._kept(headers, cookies=identity is not None), *verified]
 
-    def _kept(self, headers: list[Header], *, cookies: bool) -> Iterator[Header]:
+    def _ours(self, marked: Marked) -> Headers:
+        return [header for header in marked.odd if self._names[header[0]] in (_IS_ASSERTION, _IS_SPOOFABLE)]
+
+    def _kept(self, headers: Headers, *, cookies: bool) -> Iterator[Header]:
         for name, value in headers:
             kind = self._names[name]
             if kind is _IS_ASSERTION or kind is _IS_SPOOFABLE:

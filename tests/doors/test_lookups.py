@@ -75,7 +75,7 @@ def test_a_session_that_has_ended_cannot_be_looked_up(ask: Any, emulator: Emulat
     with httpx.Client(base_url=emulator.url, cookies={"CF_Authorization": token}, trust_env=False) as browser:
         browser.get("/cdn-cgi/access/logout")
     answer: Answer = ask(Request.with_token(token, "/admin/x"))
-    assert (answer.status, json.loads(answer.body)["code"]) == (503, "identity-unavailable")
+    assert (answer.status, json.loads(answer.body)["code"]) == (401, "session-ended")
 
 
 def test_during_a_rename_each_is_looked_up_at_the_team_that_signed(issuer: Issuer) -> None:
