@@ -24,6 +24,7 @@ from cfaccess_mw.core.admission import NO_FACTS, Lacking
 from cfaccess_mw.core.decide import NO_ANSWERS, Decision, Pass, Refusal
 from cfaccess_mw.core.errors import Refused
 from cfaccess_mw.core.facts import Facts
+from cfaccess_mw.core.identity import Identity
 from cfaccess_mw.core.requirement import Requirement
 from cfaccess_mw.protection import Protection, checked_application
 from cfaccess_mw.wire.client import ClientReader
@@ -92,12 +93,22 @@ class Door:
         method = scope.get("method", "GET")  # a WebSocket handshake is a GET (RFC 6455 section 4.1)
         return self._client.read(method, client[0] if client else None, lambda name: values_of(scope, name))
 
-    async def response(self, error: Refused, scope: Scope) -> Response:
+    def tell(self, error: Refused, scope: Scope) -> None:
+        """Tell the listeners of a refusal that a handler made behind the door; its own are told.
+
+        Args:
+            error: Why.
+            scope: Of the request.
+        """
+        self.protection.tell(error, method=scope.get("method", "GET"), path=scope["path"])
+
+    async def response(self, error: Refused, scope: Scope, identity: Identity | None = None) -> Response:
         """The answer to a request that is refused.
 
         Args:
             error: Why.
             scope: Of the request.
+            identity: Who is refused; the one of the scope by default.
         """
         headers = scope["headers"] if isinstance(scope["headers"], list) else list(scope["headers"])
         return await self._refusals.response_async(
@@ -108,6 +119,7 @@ class Door:
             query=scope.get("query_string", b"").decode("latin-1"),
             scheme=scope.get("scheme", "http"),
             audiences=self._requirement(scope, self._reader.mark(headers)).audiences,
+            identity=identity or scope.get(IDENTITY_KEY),
         )
 
     def _requirement(self, scope: Scope, marked: Marked) -> Requirement:
@@ -196,7 +208,7 @@ class AccessMiddleware(Door):
         if not isinstance(decision, Pass):
             decision = await self._settle(scope, marked, requirement, decision)
             if isinstance(decision, Refusal):
-                await self._refuse(decision.error, scope, receive, send)
+                await self._refuse(decision, scope, receive, send)
                 return
         inner = self._clean(scope, headers, marked, decision)
         before = current.set(decision.identity)
@@ -222,17 +234,17 @@ class AccessMiddleware(Door):
         finally:
             self.protection.rest()
 
-    async def _refuse(self, error: Refused, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _refuse(self, refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
         prefix = "http.response"
         if scope["type"] == "websocket":
             message = await receive()
             if message["type"] != "websocket.connect":  # gone before it was answered
                 return
             if _DENIAL not in (scope.get("extensions") or ()):
-                await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": error.title})
+                await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": refusal.error.title})
                 return
             prefix = _DENIAL
-        await _send(await self.response(error, scope), send, prefix)
+        await _send(await self.response(refusal.error, scope, refusal.passing.identity), send, prefix)
 
 
 async def _send(response: Response, send: Send, prefix: str) -> None:

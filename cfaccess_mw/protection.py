@@ -180,22 +180,26 @@ class Protection:
             What goes to the application nevertheless: an allowed preflight, and everything where refusals are only
             reported. None where the refusal holds.
         """
-        error = refusal.error
         if self.config.allow_preflight and refusal.is_unauthenticated and is_preflight():
             return NOBODY
-        name = next(name for kind, name in _TOLD if isinstance(error, kind))
-        facts: dict[str, object] = {
-            "code": error.code,
-            "method": ascii(method[:_LONGEST_METHOD]),
-            "path": ascii(path[:_LONGEST_PATH]),
-        }
         if not (self.config.report_only or requirement.report_only):
-            tell(self._listeners, Event(name=name, facts=facts))
+            self.tell(refusal.error, method=method, path=path)
             return None
         with self._lock:
-            self._reported[error.code] += 1
-        tell(self._listeners, Event(name="only-reported", facts=facts))
+            self._reported[refusal.error.code] += 1
+        tell(self._listeners, Event(name="only-reported", facts=_facts_of(refusal.error, method, path)))
         return refusal.passing
+
+    def tell(self, error: Refused, *, method: str, path: str) -> None:
+        """Tell of a refusal that holds: one of a door's, or of a handler's behind it.
+
+        Args:
+            error: Why.
+            method: As sent.
+            path: As the server gives it.
+        """
+        name = next(name for kind, name in _TOLD if isinstance(error, kind))
+        tell(self._listeners, Event(name=name, facts=_facts_of(error, method, path)))
 
     @property
     def reported(self) -> Mapping[str, int]:
@@ -361,6 +365,10 @@ class Protection:
         self._holds.clear()
         for lookups in self._lookups.values():
             lookups.close()
+
+
+def _facts_of(error: Refused, method: str, path: str) -> dict[str, object]:
+    return {"code": error.code, "method": ascii(method[:_LONGEST_METHOD]), "path": ascii(path[:_LONGEST_PATH])}
 
 
 def _holds(snapshot: KeySnapshot, kid: str) -> bool:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _AMBIGUOUS = refused(AmbiguousPath)
 
 
+IDENTITY_KEY = "cfaccess.identity"
 DOOR_KEY = "cfaccess.door"
 
 
@@ -109,12 +110,23 @@ class Door:
             environ["REQUEST_METHOD"], environ.get("REMOTE_ADDR"), lambda name: values_of(environ, name)
         )
 
-    def response(self, error: Refused, environ: "WSGIEnvironment") -> Response:
+    def tell(self, error: Refused, environ: "WSGIEnvironment") -> None:
+        """Tell the listeners of a refusal that a handler made behind the door; its own are told.
+
+        Args:
+            error: Why.
+            environ: Of the request.
+        """
+        path = self._reader.path(environ) or environ.get("PATH_INFO", "")
+        self.protection.tell(error, method=environ["REQUEST_METHOD"], path=path)
+
+    def response(self, error: Refused, environ: "WSGIEnvironment", identity: Identity | None = None) -> Response:
         """The answer to a request that is refused.
 
         Args:
             error: Why.
             environ: Of the request.
+            identity: Who is refused; the one of the environ by default.
         """
         path = self._reader.path(environ)
         return self._refusals.response(
@@ -125,6 +137,7 @@ class Door:
             query=environ.get("QUERY_STRING", ""),
             scheme=environ.get("wsgi.url_scheme", "http"),
             audiences=self._requirement(environ, path).audiences,
+            identity=identity or environ.get(IDENTITY_KEY),
         )
 
     def _requirement(self, environ: "WSGIEnvironment", path: str | None) -> Requirement:
@@ -164,7 +177,7 @@ class AccessMiddleware(Door):
         """Decide, then pass on or answer."""
         decision = self.decide(environ)
         if isinstance(decision, Refusal):
-            response = self.response(decision.error, environ)
+            response = self.response(decision.error, environ, decision.passing.identity)
             start_response(f"{response.status} {response.phrase}", list(response.headers))
             return [response.body]
         identity = decision.identity

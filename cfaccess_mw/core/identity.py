@@ -1,7 +1,7 @@
 """Who is asking? The immutable result of a verified token."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import InitVar, dataclass, fields
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
@@ -22,8 +22,18 @@ class ProfileLookup(Protocol):
         """Do the same in a thread."""
 
 
+class _Bearer:
+    """What an identity was made of. It is no field of it: whoever turns identities into dictionaries shows fields."""
+
+    __slots__ = ("_assertion", "_team", "_text")
+
+    _text: bytes  # the payload
+    _assertion: str | bytes
+    _team: ProfileLookup | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Identity:
+class Identity(_Bearer):
     """A person or a machine that Cloudflare Access let through (Cloudflare, "Application token").
 
     Attributes:
@@ -54,14 +64,31 @@ class Identity:
     expires_at: float
     nonce: str | None
     key_thumbprint: str
-    _payload: bytes = field(kw_only=True)
-    _token: str | bytes = field(default="", kw_only=True, compare=False)
-    _lookup: ProfileLookup | None = field(default=None, kw_only=True, compare=False)
+    _payload: InitVar[bytes]
+    _token: InitVar[str | bytes] = ""
+    _lookup: InitVar[ProfileLookup | None] = None
+
+    def __post_init__(self, _payload: bytes, _token: str | bytes, _lookup: ProfileLookup | None) -> None:
+        """Keep what the identity was made of."""
+        object.__setattr__(self, "_text", _payload)
+        object.__setattr__(self, "_assertion", _token)
+        object.__setattr__(self, "_team", _lookup)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the same was verified, down to the claims that have no attribute."""
+        return isinstance(other, Identity) and self._values() == other._values()
+
+    def __hash__(self) -> int:
+        """As equality has it."""
+        return hash(self._values())
+
+    def _values(self) -> tuple[object, ...]:
+        return (*(getattr(self, one.name) for one in fields(self)), self._text)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what the token says, without the token and the way to look its bearer up."""
-        names = (one.name for one in fields(self) if one.name not in ("_token", "_lookup"))
-        return _rebuild, (type(self), {name: getattr(self, name) for name in names})
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        return _rebuild, (type(self), {**values, "_payload": self._text})
 
     def __copy__(self) -> "Identity":
         """Itself: nothing in it can change."""
@@ -82,7 +109,7 @@ class Identity:
         They are not kept: ten thousand remembered tokens would cost 40 MB. What one reader does to a nested value no
         other reader sees.
         """
-        return MappingProxyType(decode_json_object(self._payload))
+        return MappingProxyType(decode_json_object(self._text))
 
     @property
     def custom(self) -> Mapping[str, Any]:
@@ -99,15 +126,15 @@ class Identity:
             SessionEnded: There is no such session any more.
             IdentityUnavailable: It cannot be had at the moment.
         """
-        if self._lookup is None:
+        if self._team is None:
             raise IdentityUnavailable
-        return _found(await self._lookup.obtain(self._token, self))
+        return _found(await self._team.obtain(self._assertion, self))
 
     def profile_blocking(self) -> Profile:
         """Do the same in a thread."""
-        if self._lookup is None:
+        if self._team is None:
             raise IdentityUnavailable
-        return _found(self._lookup.obtain_blocking(self._token, self))
+        return _found(self._team.obtain_blocking(self._assertion, self))
 
     # What Starlette and everything built on it expects of ``request.user``.
 

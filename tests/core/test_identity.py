@@ -179,3 +179,11 @@ def test_neither_the_token_nor_the_way_to_look_up_is_part_of_who_somebody_is() -
 )
 def test_groups_are_named(document: str, names: tuple[str, ...]) -> None:
     assert Profile(fetched_at=1.0, version=1, _body=document.encode()).groups == names
+
+
+def test_a_dictionary_of_an_identity_holds_no_token() -> None:
+    identity = identity_of(b'{"secret":"sup3rs3cr3t"}', _token="t.o.k", _lookup=Team(ENDED))
+    said = repr(dataclasses.asdict(identity))
+    assert "user@example.com" in said
+    for secret in ("t.o.k", "sup3rs3cr3t", "Team"):
+        assert secret not in said
