@@ -15,6 +15,7 @@ from cfaccess_mw.core.errors import (
 from cfaccess_mw.core.identity import Identity
 from cfaccess_mw.core.rules import Rule
 from cfaccess_mw.wire.current import current_identity
+from cfaccess_mw.wire.login import login_url, logout_url
 
 __all__ = [
     "AccessConfig",
@@ -27,4 +28,6 @@ __all__ = [
     "Refused",
     "Rule",
     "current_identity",
+    "login_url",
+    "logout_url",
 ]

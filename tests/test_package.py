@@ -25,6 +25,8 @@ def test_the_public_names_are_pinned() -> None:
         "Refused",
         "Rule",
         "current_identity",
+        "login_url",
+        "logout_url",
     ]
 
 

@@ -8,7 +8,7 @@ is no signing out of one application: it ends the person's sessions with all of 
 import re
 from collections.abc import Iterable, Sequence
 from typing import Final
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from cfaccess_mw.core.errors import Expired, NoToken, Refused, TooOld
 from cfaccess_mw.core.hosts import canonical_host
@@ -51,27 +51,32 @@ def login_url(team: str, *, audience: str, url: str, team_url: str | None = None
         ValueError: ``url`` is not an absolute address of a host.
     """
     base_url = read_team(team, team_url=team_url, certs_url=None, issuer=None).base_url
-    parts = urlsplit(url)
-    host = canonical_host(parts.netloc) if parts.scheme in ("http", "https") else None
-    if host is None:
-        raise ValueError("url: is not http:// or https:// with a host; give the whole address to come back to")
+    parts, host = _place(url)
     path, query = (quote(text, safe=safe + "%") for text, safe in ((parts.path, _PATH), (parts.query, _QUERY)))
     return _login_url(base_url, host, audience, _way_back(path, query))
 
 
-def logout_url(team: str, *, team_url: str | None = None) -> str:
+def logout_url(team: str, *, url: str | None = None, team_url: str | None = None) -> str:
     """The address at which a person signs out, of every application of the team.
 
-    On the host of an application, :data:`LOGOUT_PATH` does the same and takes the cookie of that host away as well.
+    At the team's domain or at an application's makes no difference to the session, which ends; only the latter takes
+    the application's own cookie away at once. Tokens that are still about are refused by Cloudflare half a minute
+    later, and by an origin that does not ask (``revalidate_every``) when they expire.
 
     Args:
         team: As in :class:`~cfaccess_mw.AccessConfig`.
+        url: Any address of an application, http or https, to sign out there; its port counts, and its path does not.
         team_url: As in :class:`~cfaccess_mw.AccessConfig`.
 
     Raises:
         ConfigurationError: ``team`` or ``team_url`` is none.
+        ValueError: ``url`` is not an absolute address of a host.
     """
-    return read_team(team, team_url=team_url, certs_url=None, issuer=None).base_url + LOGOUT_PATH
+    base_url = read_team(team, team_url=team_url, certs_url=None, issuer=None).base_url
+    if url is None:
+        return base_url + LOGOUT_PATH
+    parts, _ = _place(url)
+    return f"{parts.scheme}://{parts.netloc.lower()}{LOGOUT_PATH}"
 
 
 class SignIn:
@@ -137,6 +142,15 @@ def marker(scheme: str) -> str:
 def is_marked(cookie: str) -> bool:
     """Say whether a ``Cookie`` header carries the marker, also where a server joined several with commas."""
     return _MARKED.search(cookie) is not None
+
+
+def _place(url: str) -> tuple[SplitResult, str]:
+    """The parts of an address, and its host as Cloudflare names it."""
+    parts = urlsplit(url)
+    host = canonical_host(parts.netloc) if parts.scheme in ("http", "https") else None
+    if host is None:
+        raise ValueError("url: is not http:// or https:// with a host; give a whole address of the application")
+    return parts, host
 
 
 def _login_url(base_url: str, host: str, audience: str, way_back: str) -> str:

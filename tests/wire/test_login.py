@@ -182,7 +182,7 @@ def test_login_url(team: str, team_url: str | None, url: str, expected: str) -> 
     assert login_url(team, audience=AUD, url=url, team_url=team_url) == expected
 
 
-@pytest.mark.parametrize(
+NO_ADDRESSES = pytest.mark.parametrize(
     "url",
     [
         "",
@@ -193,11 +193,35 @@ def test_login_url(team: str, team_url: str | None, url: str, expected: str) -> 
         "https:///",
         "https://u@a/",
         "https://[x/",
+        "https://a.example\\@evil.example/",
+        "https://a.example:port/",
     ],
 )
+
+
+@NO_ADDRESSES
 def test_login_url_wants_a_whole_address(url: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - urlsplit has words of its own for the last
+    with pytest.raises(ValueError):  # noqa: PT011 - urlsplit has words of its own for brackets
         login_url("acme", audience=AUD, url=url)
+
+
+@NO_ADDRESSES
+def test_logout_url_wants_a_whole_address(url: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - as above
+        logout_url("acme", url=url)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        pytest.param("https://app.example.com", "https://app.example.com", id="plain"),
+        pytest.param("https://App.Example.com/a/../b?returnTo=//evil#c", "https://app.example.com", id="only-the-host"),
+        pytest.param("http://localhost:8001/a", "http://localhost:8001", id="the-port-counts"),
+        pytest.param("https://[::1]:8443/a", "https://[::1]:8443", id="ipv6"),
+    ],
+)
+def test_logout_url_at_an_application(url: str, expected: str) -> None:
+    assert logout_url("acme", url=url) == expected + LOGOUT_PATH
 
 
 def test_logout_url() -> None:
