@@ -19,6 +19,7 @@ from cfaccess_mw.core.errors import (
     RevocationsUnavailable,
     SessionRevoked,
     Unavailable,
+    UnknownKey,
 )
 from cfaccess_mw.core.explain import Explanation
 from cfaccess_mw.core.facts import Facts
@@ -218,7 +219,7 @@ class Protection:
 
         Raises:
             InvalidToken: Its subclass says which check failed.
-            KeysUnavailable: The key that it names is not at hand.
+            KeysUnavailable: The key that it names is not at hand; where ``keys`` are given, it is UnknownKey.
         """
         audiences = self.config.audiences if audience is None else frozenset({audience})
         requirement = Requirement(access=Access.TOKEN, audiences=(audiences,))
@@ -227,7 +228,8 @@ class Protection:
         if isinstance(decision, Refusal):
             raise decision.error
         if not isinstance(decision, Pass) or decision.identity is None:
-            raise KeysUnavailable
+            # keys that were given are all that there are
+            raise KeysUnavailable if self.config.keys is None else UnknownKey
         return decision.identity
 
     def explain(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cfaccess_mw import Identity, Rule
-from cfaccess_mw.core.errors import FetchError, RevocationsUnavailable, SessionRevoked
+from cfaccess_mw.core.errors import FetchError, RevocationsUnavailable, SessionRevoked, UnknownKey
 from cfaccess_mw.core.identity_reply import Reply
 from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.protection import Protection
@@ -126,3 +126,10 @@ def test_the_application_can_look_somebody_up(ask: Ask, alice: str) -> None:
     assert answer.seen is not None
     assert answer.seen.identity is not None
     assert answer.seen.identity.profile_blocking().groups == ("admins",)
+
+
+def test_keys_that_were_given_are_all_that_there_are(issuer: Issuer) -> None:
+    protection = Protection(team="acme", audience=AUD, keys=issuer.certs())
+    token = Issuer("acme").user(audience=AUD)
+    with pytest.raises(UnknownKey):
+        protection.verify(token)
