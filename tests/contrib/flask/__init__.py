@@ -1,0 +1,1 @@
+"""Flask applications behind Access: flask-cfaccess's way, and whole applications."""
