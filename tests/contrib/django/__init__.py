@@ -1,0 +1,1 @@
+"""Django over its own handlers, WSGI and ASGI, with a database of its own."""

@@ -1,0 +1,1 @@
+"""A user model of a project's own."""
