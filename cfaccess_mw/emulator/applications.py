@@ -12,10 +12,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from cfaccess_mw.core.errors import ConfigurationError
+from cfaccess_mw.core.policy import Policy
+from cfaccess_mw.core.shape import shape
+from cfaccess_mw.emulator.cookie import SameSite
 from cfaccess_mw.emulator.hosts import is_loopback
 from cfaccess_mw.emulator.upstream import Upstream
 
 _AUDIENCE = re.compile(r"[0-9a-f]{64}")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # a token of RFC 9110 section 5.6.2
+_SAME_SITE = ("lax", "strict", "none")
 _DAY = 86_400.0
 
 
@@ -44,6 +49,14 @@ class Application:
         path_cookie: Whether the cookie is sent to ``path`` only, so that a browser may send two.
         upstream: Where it listens, if not where the others do.
         preflight_bypass: Whether CORS preflights reach the application, without an assertion; else they get 403.
+        policies: Who may pass; without any, whoever signs in and every service. At Cloudflare that would be nobody.
+        http_only: Whether scripts cannot read the cookie.
+        same_site: The cookie's ``SameSite``: ``"lax"``, ``"strict"``, or ``"none"``, which comes with ``Secure``.
+        binding_cookie: Whether a token counts only together with its ``CF_Binding`` cookie.
+        service_token_header: The one header in which services may bring Client ID and secret as JSON, such as
+            ``Authorization``, beside the usual two (``read_service_tokens_from_header``).
+        service_auth_401: Whether a service that fails is answered 401, and not sent to the login page
+            (``service_auth_401_redirect``).
     """
 
     audience: str = DEFAULT_AUDIENCE
@@ -55,6 +68,12 @@ class Application:
     path_cookie: bool = False
     preflight_bypass: bool = False
     upstream: Upstream | None = None
+    policies: tuple[Policy, ...] = ()
+    http_only: bool = True
+    same_site: SameSite = "lax"
+    binding_cookie: bool = False
+    service_token_header: str = ""
+    service_auth_401: bool = False
 
     def __post_init__(self) -> None:
         if not _AUDIENCE.fullmatch(self.audience):
@@ -66,11 +85,21 @@ class Application:
                 raise ConfigurationError("path, public: must start with '/' and have no '*', query or fragment")
             if _segments(path)[: len(_segments(self.path))] != _segments(self.path):
                 raise ConfigurationError("public: must be below the application's path")
+        if self.same_site not in _SAME_SITE:
+            raise ConfigurationError(f"same_site: is {shape(self.same_site)}; give one of {', '.join(_SAME_SITE)}")
+        if self.service_token_header and not _HEADER_NAME.fullmatch(self.service_token_header):
+            raise ConfigurationError("service_token_header: must be the name of a header, such as 'Authorization'")
+        if not self.session > 0:
+            raise ConfigurationError(f"session: is {shape(self.session)}; give a number of seconds above 0")
 
     @property
     def cookie_path(self) -> str:
         """The ``Path`` of this application's cookie."""
         return self.path if self.path_cookie else "/"
+
+    def as_data(self) -> dict[str, object]:
+        """Where it is and what it is known by, for JSON."""
+        return {"name": self.name, "host": self.host, "path": self.path, "audience": self.audience}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

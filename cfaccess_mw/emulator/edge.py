@@ -1,5 +1,7 @@
 """The edge as an ASGI application: the team's pages below ``/cdn-cgi/``, and a gate in front of everything else."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 
 from starlette.applications import Starlette
@@ -8,11 +10,14 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from cfaccess_mw.emulator.access_pages import AccessPages
-from cfaccess_mw.emulator.certs_switch import CertsSwitch
+from cfaccess_mw.emulator.control import Control
+from cfaccess_mw.emulator.faulty import FaultyPages
 from cfaccess_mw.emulator.gate import Gate
 from cfaccess_mw.emulator.hosts import requested_host
 from cfaccess_mw.emulator.http_relay import HttpRelay
-from cfaccess_mw.emulator.team import Team
+from cfaccess_mw.emulator.organisation import OrganisationPages
+from cfaccess_mw.emulator.refusals import not_admitted
+from cfaccess_mw.emulator.team import NotAdmitted, Team
 from cfaccess_mw.emulator.upstream import Conversations, Upstream
 from cfaccess_mw.emulator.websocket_relay import WebSocketRelay
 
@@ -28,29 +33,26 @@ class Edge:
     Args:
         team: The keys, the applications and the people.
         upstream: Where applications listen that do not name a place of their own.
-        country: The ``CF-IPCountry`` of every request.
-
-    Attributes:
-        certs: Turns the certs off and on.
     """
 
-    def __init__(self, team: Team, upstream: Upstream, *, country: str = "XX") -> None:
+    def __init__(self, team: Team, upstream: Upstream) -> None:
         self._team = team
         self._conversations = Conversations()
-        self._gate = Gate(
-            team,
-            HttpRelay(self._conversations),
-            WebSocketRelay(self._conversations),
-            upstream=upstream,
-            country=country,
+        self._http = HttpRelay(self._conversations)
+        self._gate = Gate(team, self._http, WebSocketRelay(self._conversations), upstream=upstream)
+        self._routes = Starlette(
+            routes=[*AccessPages(team).routes(), *Control(team).routes()],
+            exception_handlers={NotAdmitted: not_admitted},
+            lifespan=self._lifespan,
         )
-        self.certs = CertsSwitch()
-        self._pages = Starlette(routes=AccessPages(team, self.certs).routes())
-        self._pages.router.redirect_slashes = False
+        self._routes.router.redirect_slashes = False
+        self._pages = FaultyPages(
+            OrganisationPages(self._routes, team), team.faults, self._conversations, clock=team.clock
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._pages(scope, receive, send)
+            await self._routes(scope, receive, send)
         elif (objection := self._objection(scope)) is not None:
             response = PlainTextResponse(f"{objection[1]}\n", objection[0])
             if scope["type"] == "websocket":
@@ -58,19 +60,28 @@ class Edge:
             else:
                 await response(scope, receive, send)
         else:
-            await (self._pages if scope["path"].startswith(_OWN) else self._gate)(scope, receive, send)
+            await (self._pages if self._is_own(scope) else self._gate)(scope, receive, send)
 
     def hang_up(self) -> None:
         """End every conversation with the application that is under way; called in the event loop's thread."""
         self._conversations.hang_up()
 
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        yield
+        await self._http.close()
+
+    def _is_own(self, scope: Scope) -> bool:
+        """Whether no application is asked: below a path of the edge's, and everywhere on the team's own host."""
+        return scope["path"].startswith(_OWN) or requested_host(scope["headers"])[0] == self._team.host
+
     def _objection(self, scope: Scope) -> tuple[HTTPStatus, str] | None:
         host, _ = requested_host(scope["headers"])
-        if not self._team.applications.serve(host):
+        if not self._team.applications.serve(host) and host != self._team.host:
             # a name of a stranger's that was made to point here would otherwise read everything (DNS rebinding)
             return HTTPStatus.MISDIRECTED_REQUEST, "No application has this host: name it with Application(host=...)."
         if not scope["raw_path"].startswith(b"/"):
             return HTTPStatus.BAD_REQUEST, "The request target must be a path."
-        if scope["type"] == "websocket" and scope["path"].startswith(_OWN):
+        if scope["type"] == "websocket" and self._is_own(scope):
             return HTTPStatus.NOT_FOUND, "There is no WebSocket here."
         return None

@@ -4,6 +4,8 @@ import secrets
 from collections.abc import Iterable
 from typing import Final
 
+from cfaccess_mw.emulator.credentials import presented
+
 Headers = list[tuple[bytes, bytes]]
 
 # Of one connection, not of the request (RFC 9110 section 7.6.1), and Expect, which the edge has answered itself.
@@ -48,7 +50,14 @@ def end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
 
 
 def to_application(
-    headers: Iterable[tuple[bytes, bytes]], *, token: str | None, email: str | None, ip: str, country: str, ray: bytes
+    headers: Iterable[tuple[bytes, bytes]],
+    *,
+    token: str | None,
+    email: str | None,
+    ip: str,
+    country: str,
+    ray: bytes,
+    single_header: str = "",
 ) -> Headers:
     """What the application is sent.
 
@@ -62,8 +71,11 @@ def to_application(
         ip: The client's address.
         country: Two letters, of that address.
         ray: The ``Cf-Ray`` of this request.
+        single_header: In which services may bring their credentials. Whether Cloudflare passes those on is not
+            documented: the application gets no secret, whatever else stands in that header.
     """
     kept = [(name, value) for name, value in end_to_end(headers) if not _spoken_for(name)]
+    kept = [header for header in kept if not (single_header and _is_secret(header, single_header))]
     # appended to, so that its left part stays the client's word: as at Cloudflare
     forwarded_for = [value for name, value in kept if name == b"x-forwarded-for"]
     kept = [(name, value) for name, value in kept if name != b"x-forwarded-for"]
@@ -81,6 +93,10 @@ def to_application(
     if email is not None:
         kept.append((b"cf-access-authenticated-user-email", email.encode("utf-8")))
     return kept
+
+
+def _is_secret(header: tuple[bytes, bytes], single_header: str) -> bool:
+    return header[0] == single_header.lower().encode("ascii") and presented([header], single_header) is not None
 
 
 def _spoken_for(name: bytes) -> bool:

@@ -4,6 +4,7 @@ Both bodies are streamed, the path goes through byte for byte, and the edge adds
 followed, no encodings undone, no cookies kept.
 """
 
+import ssl
 from collections.abc import AsyncIterator
 
 import anyio
@@ -15,6 +16,11 @@ from cfaccess_mw.emulator.forwarding import Headers, end_to_end
 from cfaccess_mw.emulator.upstream import Conversations, Upstream
 
 _CONNECT = 5.0  # seconds; beyond this the application is not there. Answers may take as long as they like.
+_KEPT = httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=2.0)  # gunicorn's keep-alive
+_NEVER_KEPT = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+# What a client may ask again without being told to (RFC 9110 sections 9.2.1 and 9.2.2).
+# HEAD is not among them: what a careless server sends as its body would be read as the next answer.
+_SAFE = frozenset({"GET", "OPTIONS"})
 
 
 class HttpRelay:
@@ -26,12 +32,17 @@ class HttpRelay:
 
     def __init__(self, conversations: Conversations) -> None:
         self._conversations = conversations
-        # The transport alone, for a client would keep cookies and follow its own mind. No connection is used twice:
-        # a kept one may be closed by the application just as it is taken, and on loopback a new one costs nothing.
-        # So there is none to close at the end either.
-        self._transport = httpx.AsyncHTTPTransport(
-            trust_env=False, limits=httpx.Limits(max_connections=None, max_keepalive_connections=0)
-        )
+        # The transports alone, for a client would keep cookies and follow its own mind. A kept connection may be closed
+        # by the application just as it is taken, and then nobody knows whether the request arrived: only what is safe
+        # to ask again goes over one, and anything else over a new one.
+        unused = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reading the usual certificates would take a moment
+        self._kept = httpx.AsyncHTTPTransport(verify=unused, trust_env=False, limits=_KEPT)
+        self._fresh = httpx.AsyncHTTPTransport(verify=unused, trust_env=False, limits=_NEVER_KEPT)
+
+    async def close(self) -> None:
+        """Close the connections that are kept."""
+        await self._kept.aclose()
+        await self._fresh.aclose()
 
     async def __call__(
         self, upstream: Upstream, scope: Scope, receive: Receive, send: Send, headers: Headers, extra: Headers
@@ -59,25 +70,48 @@ class HttpRelay:
         body = _Body(receive)
         if not has_body:
             body.done.set()
+        connections = _Connections()
         request = httpx.Request(
             scope["method"],
             httpx.URL(f"http://{upstream.netloc}/"),
             headers=headers,
             content=body.chunks() if has_body else None,
             # "target" goes onto the wire as it is; a URL would be normalised
-            extensions={"target": target(scope), "timeout": {"connect": _CONNECT}},
+            extensions={"target": target(scope), "timeout": {"connect": _CONNECT}, "trace": connections.trace},
         )
         request.method = scope["method"]  # httpx writes methods in upper case, and they are compared by case
+        is_safe = not has_body and scope["method"] in _SAFE
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(body.cancel_when_gone, tasks.cancel_scope)
             try:
-                response = await self._transport.handle_async_request(request)
+                response = await self._send(request, connections, is_safe=is_safe)
             except httpx.TransportError:
                 pass  # nothing began, which finish() puts into words
             else:
                 body.done.set()
                 await exchange.relay(response)
             tasks.cancel_scope.cancel()
+
+    async def _send(self, request: httpx.Request, connections: "_Connections", *, is_safe: bool) -> httpx.Response:
+        if not is_safe:
+            return await self._fresh.handle_async_request(request)
+        try:
+            return await self._kept.handle_async_request(request)
+        except httpx.TransportError:
+            if connections.opened:
+                raise
+        return await self._fresh.handle_async_request(request)  # the kept one was closed, as every one is in the end
+
+
+class _Connections:
+    """Whether a connection was opened for a request."""
+
+    def __init__(self) -> None:
+        self.opened = False
+
+    async def trace(self, event: str, _: object) -> None:
+        """Told by the HTTP client what it does."""
+        self.opened = self.opened or event == "connection.connect_tcp.started"
 
 
 class _Body:

@@ -18,10 +18,12 @@ Every claim set is the one that Cloudflare documents, in its order; where the do
 says what was chosen.
 """
 
+import hashlib
 import json
 import re
 import secrets
 import string
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -32,6 +34,7 @@ from cfaccess_mw.emulator.reading import read
 from cfaccess_mw.emulator.signing_key import SigningKey, base64url
 
 _DAY = 86_400.0  # the default session of an application, in seconds (Cloudflare: session management)
+_RETIRED = 8  # keys; whoever comes with a token of an older one signs in again
 _META_LIFETIME = 300.0  # long enough to choose who to be; Cloudflare documents no number
 _TEAM = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")  # one DNS label: the limit Cloudflare documents is 63
 _NONCE_ALPHABET = string.ascii_letters + string.digits
@@ -90,6 +93,8 @@ class Issuer:
         self._clock = clock
         now = clock()
         # one tuple, replaced as a whole: a reader on another thread never sees half a rotation
+        self._rotating = threading.Lock()
+        self._retired: tuple[SigningKey, ...] = ()
         self._keys = (current or SigningKey.generate(now=now), previous or SigningKey.generate(now=now))
 
     @property
@@ -101,6 +106,16 @@ class Issuer:
     def previous(self) -> SigningKey:
         """The key that signed before the last rotation, still published."""
         return self._keys[1]
+
+    @property
+    def published(self) -> tuple[SigningKey, SigningKey]:
+        """The current and the previous key, of one moment."""
+        return self._keys
+
+    @property
+    def retired(self) -> tuple[SigningKey, ...]:
+        """The keys that signed before, are published no more, and that the edge knows as its own: the latest few."""
+        return self._retired
 
     def certs(self) -> dict[str, Any]:
         """The document served at ``/cdn-cgi/access/certs``.
@@ -126,8 +141,10 @@ class Issuer:
             The key that was the previous one, and is published no more.
         """
         new = key or SigningKey.generate(now=self._clock())
-        current, dropped = self._keys
-        self._keys = (new, current)
+        with self._rotating:
+            current, dropped = self._keys
+            self._retired = (dropped, *self._retired)[:_RETIRED]
+            self._keys = (new, current)
         return dropped
 
     def user(
@@ -351,6 +368,11 @@ class Issuer:
     def account_id(self) -> str:
         """32 hexadecimal characters that follow from the team."""
         return uuid.uuid5(uuid.NAMESPACE_URL, f"{self.iss}/account").hex
+
+    @property
+    def organisation_audience(self) -> str:
+        """64 hexadecimal characters that follow from the team: the ``aud`` of its global session tokens."""
+        return hashlib.sha256(f"{self.iss}/organisation".encode()).hexdigest()
 
     def _now(self, given: float | None) -> float:
         return self._clock() if given is None else given

@@ -1,8 +1,13 @@
-"""How do the emulator's pages look?"""
+"""How do the emulator's pages look?
 
+HTML and one style sheet: nothing is built, nothing runs in them, and nothing comes from elsewhere.
+"""
+
+import hashlib
+from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from starlette.responses import HTMLResponse, Response
 
@@ -11,7 +16,12 @@ from cfaccess_mw.emulator.extra import emulator_extra
 with emulator_extra():
     import jinja2
 
+LAUNCHER_PATH: Final = "/cdn-cgi/access/launcher"
+LOGOUT_PATH: Final = "/cdn-cgi/access/logout"
+STYLE_PATH: Final = "/cdn-cgi/access/style.css"
+
 _HERE = Path(__file__).parent
+STYLE: Final = (_HERE / "style.css").read_text(encoding="utf-8")
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_HERE / "templates"),
     autoescape=True,
@@ -19,10 +29,15 @@ _TEMPLATES = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-STYLE = (_HERE / "style.css").read_text(encoding="utf-8")
+_TEMPLATES.globals |= {
+    # a browser keeps the sheet for good, and asks anew when it is another one
+    "style": f"{STYLE_PATH}?{hashlib.sha256(STYLE.encode()).hexdigest()[:12]}",
+    "launcher": LAUNCHER_PATH,
+    "logout": LOGOUT_PATH,
+}
 
 
-def page(template: str, *, status: int = 200, form_action: str = "'self'", **values: Any) -> HTMLResponse:
+def page(template: str, *, status: int = 200, form_action: str = "'none'", **values: Any) -> HTMLResponse:
     """Render a page.
 
     Args:
@@ -31,7 +46,11 @@ def page(template: str, *, status: int = 200, form_action: str = "'self'", **val
         form_action: Where its form may lead, redirects included (CSP ``form-action``).
         **values: For the template.
     """
-    policy = f"default-src 'none'; style-src 'self'; form-action {form_action}; frame-ancestors 'none'; base-uri 'none'"
+    policy = (
+        # the one picture is an empty one, so that no browser asks the application for a favicon
+        "default-src 'none'; style-src 'self'; img-src data:; "
+        f"form-action {form_action}; frame-ancestors 'none'; base-uri 'none'"
+    )
     headers = {
         "Cache-Control": "no-store",
         "Content-Security-Policy": policy,
@@ -42,23 +61,33 @@ def page(template: str, *, status: int = 200, form_action: str = "'self'", **val
     return HTMLResponse(_TEMPLATES.get_template(template).render(values), status, headers=headers)
 
 
-def message(title: str, text: str, *, status: int = 200, link: tuple[str, str] | None = None) -> HTMLResponse:
-    """A page that says one thing.
+def refusal(
+    status: HTTPStatus,
+    text: str,
+    *,
+    title: str | None = None,
+    signed_in_as: str = "",
+    details: Sequence[tuple[str, str]] = (),
+) -> HTMLResponse:
+    """A page that says what is wrong with a request, or with who sent it.
 
     Args:
-        title: Its heading.
-        text: A sentence or two.
         status: Of the answer.
-        link: Address and text of where to go from here.
+        text: A sentence or two.
+        title: Its heading, if not the status's own phrase.
+        signed_in_as: The e-mail address of whoever is refused; the page then offers to sign out.
+        details: What a developer wants to know beside it: names and values, say ``("Application", "Payroll")``.
     """
-    return page("message.html", status=status, title=title, text=text, link=link)
-
-
-def refusal(status: HTTPStatus, text: str) -> HTMLResponse:
-    """A page that says what is wrong with a request."""
-    return message(status.phrase, text, status=status)
+    return page(
+        "refusal.html",
+        status=status,
+        title=title or status.phrase,
+        text=text,
+        signed_in_as=signed_in_as,
+        details=details,
+    )
 
 
 def style() -> Response:
     """The style sheet."""
-    return Response(STYLE, media_type="text/css", headers={"Cache-Control": "no-cache"})
+    return Response(STYLE, media_type="text/css", headers={"Cache-Control": "public, max-age=31536000, immutable"})

@@ -136,6 +136,18 @@ def emulate(mirror_server: tuple[Mirror, str], signing_keys: list[SigningKey]) -
         yield start
 
 
+@pytest.fixture(scope="module")
+def share(mirror_server: tuple[Mirror, str], signing_keys: list[SigningKey]) -> Iterator[Emulate]:
+    """Start an edge that the tests of a module share; closed when all of them are over."""
+    with ExitStack() as stack:
+
+        def start(**settings: Any) -> Emulator:
+            team = Issuer("acme", current=signing_keys[0], previous=signing_keys[1])
+            return stack.enter_context(Emulator(**{"upstream": mirror_server[1], "issuer": team, **settings}))
+
+        yield start
+
+
 Connect = Callable[..., httpx.Client]
 
 

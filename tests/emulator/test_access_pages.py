@@ -3,34 +3,22 @@
 import json
 import re
 import sys
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import jwt
 import pytest
 
-from cfaccess_mw.emulator.applications import DEFAULT_AUDIENCE, Application, audience_for
+from cfaccess_mw.emulator import pages
+from cfaccess_mw.emulator.applications import DEFAULT_AUDIENCE, Application
 from cfaccess_mw.emulator.server import Emulator
 from cfaccess_mw.emulator.signing_key import SigningKey
 from tests.emulator.conftest import APPLICATIONS, ROBOT, Clock, Connect, Emulate
+from tests.emulator.visiting import LOGIN, claims, sign_in
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "cloudflare"
-LOGIN = "/cdn-cgi/access/login/127.0.0.1"
-
-
-def sign_in(client: httpx.Client, path: str = "/", **fields: str) -> httpx.Response:
-    """Walk from the application to the login page and back, as a browser does."""
-    login = client.get(path).headers["location"]
-    authorized = client.post(login, data=fields or {"email": "alice@example.com"})
-    assert authorized.status_code == 303
-    return client.get(authorized.headers["location"])
-
-
-def claims(client: httpx.Client) -> dict[str, Any]:
-    decoded: dict[str, Any] = jwt.decode(client.cookies["CF_Authorization"], options={"verify_signature": False})
-    return decoded
 
 
 class TestCerts:
@@ -79,165 +67,115 @@ class TestCerts:
         assert connect(emulator).get("/cdn-cgi/access/certs").status_code == 503
 
 
-class TestLogin:
-    def test_the_whole_way_and_the_cookie_it_leaves(self, client: httpx.Client) -> None:
-        response = sign_in(client, "/reports/%2e%2e/a%20b?x=%2F&y=1", email="bob@example.com")
-        assert response.status_code == 302
-        assert response.headers["location"] == "/reports/%2e%2e/a%20b?x=%2F&y=1"
-        assert response.headers["cache-control"] == "no-store"
-        value, attributes = re.fullmatch(r"CF_Authorization=([\w.-]+); (.*)", response.headers["set-cookie"]).groups()  # type: ignore[union-attr]
-        assert attributes == "Path=/; HttpOnly; SameSite=Lax"
-        assert value == client.cookies["CF_Authorization"]
-        assert client.get("/reports").status_code == 201
+class TestLauncher:
+    def test_is_the_root_of_the_team_s_own_host(self, emulate: Emulate, connect: Connect) -> None:
+        client = connect(emulate(team_host="acme.localhost"), headers={"Host": "acme.localhost:81"})
+        assert "<h1>Applications</h1>" in client.get("/").text
+        assert 'href="http://localhost:81/"' in client.get("/").text
+        assert client.get("/x").status_code == 404
 
-    def test_the_token_says_who_was_picked(self, emulator: Emulator, client: httpx.Client) -> None:
-        sign_in(client, email="carol@example.com")
-        said = claims(client)
-        assert said["email"] == "carol@example.com"
-        assert said["sub"] == emulator.issuer.subject("carol@example.com")
-        assert said["aud"] == [DEFAULT_AUDIENCE]
-        assert said["country"] == "US"
-        assert said["custom"] == {"department": "R&D"}
-        assert said["exp"] - said["iat"] == 86_400
-
-    def test_a_user_s_country_and_an_application_s_session_length(self, client: httpx.Client) -> None:
-        sign_in(client, "/api/x", email="bob@example.com")
-        said = claims(client)
-        assert said["country"] == "DE"
-        assert said["exp"] - said["iat"] == 60
-        assert said["aud"] == [audience_for(path="/api")]
-        assert "custom" not in said
-
-    def test_any_other_address_wins_over_the_one_that_is_picked(self, client: httpx.Client) -> None:
-        sign_in(client, email="alice@example.com", other=" dora@example.com ")
-        assert claims(client)["email"] == "dora@example.com"
-
-    def test_a_known_address_is_the_known_person(self, client: httpx.Client) -> None:
-        sign_in(client, other="Carol@Example.com")
-        assert claims(client)["custom"] == {"department": "R&D"}
-
-    def test_a_path_s_own_cookie_goes_to_that_path_only(self, client: httpx.Client) -> None:
-        sign_in(client, "/")
-        assert "; Path=/admin;" in sign_in(client, "/admin/x").headers["set-cookie"]
-        # two cookies of one name now, and the edge takes the one for this application
-        assert client.get("/admin/x").status_code == 201
-        assert client.get("/").status_code == 201
-
-    def test_the_cookie_is_set_on_the_application_s_own_host(self, client: httpx.Client) -> None:
-        shown = client.get("/cdn-cgi/access/login/wiki.test", params={"redirect_url": "/page"})
-        assert "Sign in to Wiki" in shown.text
-        [action] = re.findall(r"form-action ([^;]+);", shown.headers["content-security-policy"])
-        answer = client.post("/cdn-cgi/access/login/wiki.test?redirect_url=/page", data={"email": "bob@example.com"})
-        back = urlsplit(answer.headers["location"])
-        assert back.hostname == "wiki.test"
-        assert action == f"'self' http://{back.netloc}"
-        assert back.port == client.base_url.port
-        authorized = f"{back.path}?{back.query}"
-        response = client.get(authorized, headers={"Host": back.netloc})
-        assert response.headers["location"] == "/page"
-        assert jwt.decode(
-            response.headers["set-cookie"].split("=", 1)[1].split(";")[0], options={"verify_signature": False}
-        )["aud"] == [audience_for("wiki.test")]
-
-    def test_a_grant_is_good_once(self, client: httpx.Client) -> None:
-        authorized = client.post(LOGIN, data={"email": "alice@example.com"}).headers["location"]
-        assert client.get(authorized).status_code == 302
-        assert client.get(authorized).status_code == 400
-
-    @pytest.mark.parametrize("query", ["", "?grant=guess"])
-    def test_no_grant_no_cookie(self, client: httpx.Client, query: str) -> None:
-        response = client.get(f"/cdn-cgi/access/authorized{query}")
-        assert response.status_code == 400
-        assert "set-cookie" not in response.headers
+    def test_lists_every_application_where_it_is(self, client: httpx.Client) -> None:
+        response = client.get("/cdn-cgi/access/launcher")
+        port = client.base_url.port
+        assert re.findall(r'<li><a href="([^"]+)">', response.text) == [
+            f"http://127.0.0.1:{port}/",
+            f"http://127.0.0.1:{port}/admin",
+            f"http://127.0.0.1:{port}/api",
+            f"http://wiki.test:{port}/",
+        ]
+        assert "Payroll &lt;&amp;&gt;" in response.text
+        assert "signed in" not in response.text
 
     @pytest.mark.parametrize(
-        "url", ["//evil.test", "/\\evil.test", "https://evil.test/", "evil", "", "/\t/evil.test", "/\r\nX: y"]
-    )
-    @pytest.mark.parametrize("method", ["GET", "POST"])
-    def test_a_redirect_elsewhere_is_refused(self, client: httpx.Client, method: str, url: str) -> None:
-        response = client.request(method, LOGIN, params={"redirect_url": url}, data={"email": "alice@example.com"})
-        assert response.status_code == 400
-
-    @pytest.mark.parametrize(
-        ("host", "kid", "status"),
+        ("host", "first"),
         [
-            pytest.param("127.0.0.1", None, 200, id="by host and path"),
-            pytest.param("app.localhost", None, 200, id="another loopback name"),
-            pytest.param("127.0.0.1", DEFAULT_AUDIENCE, 200, id="by audience"),
-            pytest.param("WIKI.test", audience_for("wiki.test"), 200, id="a named host, in any case"),
-            pytest.param("127.0.0.1", "0" * 64, 404, id="an unknown audience"),
-            pytest.param("127.0.0.1", audience_for("wiki.test"), 404, id="an audience of another host"),
-            pytest.param("evil.test", None, 404, id="a strange host"),
-            pytest.param("evil.test", DEFAULT_AUDIENCE, 404, id="a strange host with a known audience"),
+            pytest.param("app.localhost:81", "http://app.localhost:81/", id="the loopback name in use"),
+            pytest.param("wiki.test", "http://localhost/", id="another's host cannot be the one"),
         ],
     )
-    def test_which_application(self, client: httpx.Client, host: str, kid: str | None, status: int) -> None:
-        params = {} if kid is None else {"kid": kid}
-        assert client.get(f"/cdn-cgi/access/login/{host}", params=params).status_code == status
+    def test_an_application_without_a_host(self, client: httpx.Client, host: str, first: str) -> None:
+        text = client.get("/cdn-cgi/access/launcher", headers={"Host": host}).text
+        assert f'<li><a href="{first}">' in text
 
-    def test_a_host_without_an_application_at_that_path(self, emulate: Emulate, connect: Connect) -> None:
-        client = connect(emulate(applications=[Application(path="/app")]))
-        assert client.get(LOGIN, params={"redirect_url": "/other"}).status_code == 404
-        assert client.get(LOGIN, params={"redirect_url": "/app/x?y"}).status_code == 200
+    def test_a_path_is_encoded(self, emulate: Emulate, connect: Connect) -> None:
+        client = connect(emulate(applications=[Application(path='/a b"c')]))
+        assert '/a%20b%22c">' in client.get("/cdn-cgi/access/launcher").text
 
+    def test_says_who_is_signed_in(self, emulator: Emulator, client: httpx.Client) -> None:
+        sign_in(client, other="o'hara&co@example.com")
+        page = client.get("/cdn-cgi/access/launcher").text
+        assert "signed in as <strong>o&#39;hara&amp;co@example.com</strong>" in page
+        assert 'href="/cdn-cgi/access/logout"' in page
+
+    def test_of_a_service(self, emulator: Emulator, client: httpx.Client) -> None:
+        token = emulator.issuer.service(ROBOT.client_id, audience=DEFAULT_AUDIENCE)
+        headers = {"Cookie": f"CF_Authorization=a.b.c; CF_Authorization={token}"}
+        assert ROBOT.client_id in client.get("/cdn-cgi/access/launcher", headers=headers).text
+
+
+class TestEveryPage:
     @pytest.mark.parametrize(
-        ("origin", "status"),
+        ("path", "status", "form_action"),
         [
-            pytest.param(None, 303, id="no browser"),
-            pytest.param("own", 303, id="this page"),
-            pytest.param("https://evil.test", 403, id="another site"),
-            pytest.param("null", 403, id="an opaque origin"),
-            pytest.param("http://127.0.0.1", 403, id="another port"),
+            pytest.param(LOGIN, 200, "'self'", id="login"),
+            pytest.param("/cdn-cgi/access/launcher", 200, "'none'", id="launcher"),
+            pytest.param("/cdn-cgi/access/logout", 200, "'none'", id="logout"),
+            pytest.param("/cdn-cgi/access/authorized", 400, "'none'", id="too old"),
+            pytest.param("/cdn-cgi/access/login/evil.test", 404, "'none'", id="refusal"),
         ],
     )
-    def test_the_form_is_taken_from_this_page_only(
-        self, emulator: Emulator, client: httpx.Client, origin: str | None, status: int
+    def test_is_kept_by_nobody_framed_by_nobody_and_runs_nothing(
+        self, client: httpx.Client, path: str, status: int, form_action: str
     ) -> None:
-        headers = {} if origin is None else {"Origin": emulator.url if origin == "own" else origin}
-        assert client.post(LOGIN, data={"email": "alice@example.com"}, headers=headers).status_code == status
-
-    @pytest.mark.parametrize("fields", [{}, {"email": ""}, {"other": "no address"}, {"other": "<script>@x y"}])
-    def test_nobody_is_asked_again(self, client: httpx.Client, fields: dict[str, str]) -> None:
-        response = client.post(LOGIN, data=fields)
-        assert response.status_code == 422
-        assert 'role="alert"' in response.text
-        assert 'aria-describedby="error"' in response.text
-        assert "<script>" not in response.text
-        assert " checked" not in response.text
-
-    def test_the_page_names_everything_escapes_everything_and_runs_nothing(self, client: httpx.Client) -> None:
-        response = client.get(LOGIN)
-        assert "Sign in to Payroll &lt;&amp;&gt;" in response.text
-        for email in ("alice@example.com", "bob@example.com", "carol@example.com"):
-            assert f'value="{email}"' in response.text
-        assert response.text.count(" checked") == 1
-        assert "admins, staff" in response.text
-        assert "<script" not in response.text
-        assert 'lang="en"' in response.text
-        policy = response.headers["content-security-policy"]
-        assert policy.startswith("default-src 'none'; style-src 'self'; form-action ")
-        assert "frame-ancestors 'none'" in policy
+        response = client.get(path)
+        assert response.status_code == status
+        assert response.headers["content-security-policy"] == (
+            "default-src 'none'; style-src 'self'; img-src data:; "
+            f"form-action {form_action}; frame-ancestors 'none'; base-uri 'none'"
+        )
         assert response.headers["cache-control"] == "no-store"
         assert response.headers["referrer-policy"] == "same-origin"
         assert response.headers["x-content-type-options"] == "nosniff"
+        assert "<script" not in response.text
+        assert 'lang="en"' in response.text
 
-    def test_every_control_has_a_label(self, client: httpx.Client) -> None:
-        text = client.get(LOGIN).text
-        assert len(re.findall(r'<label class="choice">\s*<input type="radio"', text)) == text.count('type="radio"') == 3
-        assert '<label for="other">' in text
-        assert '<input id="other"' in text
-        assert "<legend>" in text
-
-    def test_without_users_an_address_can_be_given(self, emulate: Emulate, connect: Connect) -> None:
-        client = connect(emulate(users=()))
-        assert client.get(LOGIN).status_code == 200
-        sign_in(client, other="zoe@example.com")
-        assert claims(client)["email"] == "zoe@example.com"
-
-    def test_style_sheet(self, client: httpx.Client) -> None:
-        response = client.get("/cdn-cgi/access/style.css")
+    def test_has_one_style_sheet_that_a_browser_keeps_until_it_is_another(self, client: httpx.Client) -> None:
+        sheets = {
+            re.findall(r'rel="stylesheet" href="([^"]+)"', client.get(path).text)[0]
+            for path in (LOGIN, "/cdn-cgi/access/launcher")
+        }
+        [sheet] = sheets
+        assert re.fullmatch(r"/cdn-cgi/access/style\.css\?[0-9a-f]{12}", sheet)
+        response = client.get(sheet)
         assert response.headers["content-type"].startswith("text/css")
+        assert response.headers["cache-control"] == "public, max-age=31536000, immutable"
         assert "prefers-color-scheme: dark" in response.text
+
+
+class TestRefusal:
+    """What the gate answers with."""
+
+    def test_says_who_is_refused_and_how_to_be_somebody_else(self) -> None:
+        page = pages.refusal(
+            HTTPStatus.FORBIDDEN,
+            "No policy lets you in.",
+            title="Not <permitted>",
+            signed_in_as="<b>@example.com",
+            details=[("Application", "<Payroll>")],
+        )
+        text = bytes(page.body).decode()
+        assert page.status_code == 403
+        assert "<h1>Not &lt;permitted&gt;</h1>" in text
+        assert "signed in as <strong>&lt;b&gt;@example.com</strong>" in text
+        assert 'href="/cdn-cgi/access/logout"' in text
+        assert "<dt>Application</dt><dd>&lt;Payroll&gt;</dd>" in text
+        assert 'href="/cdn-cgi/access/launcher"' in text
+
+    def test_of_nobody_in_particular(self) -> None:
+        text = bytes(pages.refusal(HTTPStatus.NOT_FOUND, "There is nothing.").body).decode()
+        assert "<h1>Not Found</h1>" in text
+        assert "signed in" not in text
+        assert "<dl>" not in text
 
 
 class TestLogout:
@@ -252,7 +190,16 @@ class TestLogout:
             "CF_Authorization=; Path=/admin; Max-Age=0; HttpOnly; SameSite=Lax",
         ]
         assert "CF_Authorization" not in client.cookies
+        assert "<h1>Signed out</h1>" in response.text
+        assert 'href="' + str(client.base_url.copy_with(path="/admin")) in response.text
         assert client.get("/", headers={"Cookie": f"CF_Authorization={first}"}).status_code == 302
+
+    def test_a_page_that_is_fetched_ahead_ends_nothing(self, client: httpx.Client) -> None:
+        sign_in(client)
+        early = client.get("/cdn-cgi/access/logout", headers={"Sec-Purpose": "prefetch;prerender"})
+        assert early.status_code == 403
+        assert "set-cookie" not in early.headers
+        assert client.get("/").status_code == 201
 
     def test_leaves_others_signed_in(self, emulator: Emulator, connect: Connect) -> None:
         one, other = connect(emulator), connect(emulator)

@@ -11,7 +11,7 @@ import httpx
 import jwt
 import pytest
 
-from cfaccess_mw.emulator.applications import DEFAULT_AUDIENCE, audience_for
+from cfaccess_mw.emulator.applications import DEFAULT_AUDIENCE, Application, audience_for
 from cfaccess_mw.emulator.issuer import ABSENT
 from cfaccess_mw.emulator.server import Emulator
 from tests.emulator.application import PATIENCE, Mirror
@@ -78,8 +78,6 @@ class TestWhoPasses:
     def test_a_path_without_an_application_is_open_and_gets_no_assertion(
         self, emulate: Emulate, connect: Connect
     ) -> None:
-        from cfaccess_mw.emulator.applications import Application
-
         client = connect(emulate(applications=[Application(path="/app")]))
         assert client.get("/app/x").status_code == 302
         assert "cf-access-jwt-assertion" not in sent(client.get("/other"))
@@ -247,9 +245,17 @@ class TestRequest:
 
         assert alice.post("/upload", content=pieces()).text == "one two"
 
-    def test_every_request_has_a_connection_of_its_own(self, alice: httpx.Client) -> None:
+    def test_what_is_safe_to_ask_again_goes_over_a_connection_that_is_kept(
+        self, emulate: Emulate, connect: Connect
+    ) -> None:
+        emulator = emulate(applications=[Application(public=("/",))])
+        client = connect(emulator)
+        assert client.get("/").json()["peer"] == client.get("/").json()["peer"]
+
+    def test_what_is_not_has_a_connection_of_its_own(self, alice: httpx.Client) -> None:
         # a kept one could be closed by the application at the very moment it is taken
-        assert alice.get("/").json()["peer"] != alice.get("/").json()["peer"]
+        assert alice.post("/").json()["peer"] != alice.post("/").json()["peer"]
+        assert alice.put("/", content="x").json()["peer"] != alice.put("/", content="x").json()["peer"]
 
     def test_expect_is_answered_by_the_edge(self, emulator: Emulator, alice: httpx.Client) -> None:
         lines = [f"Cookie: {alice.headers['Cookie']}", "Expect: 100-continue", "Content-Length: 2"]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpcore  # noqa: F401 - before pytester forgets what its runs import: httpx keeps its exceptions for good
 import pytest
 
 from cfaccess_mw.testing import plugin
