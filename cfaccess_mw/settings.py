@@ -148,6 +148,10 @@ class _Source:
         return str(path), read_json(path)
 
 
+# Characters: all the policies of an account, many times over, and no device that never ends.
+_LONGEST_FILE = 16 * 1024 * 1024
+
+
 def read_json(path: Path) -> Any:
     """Read a JSON file in UTF-8; two members of one name are a mistake, since two readers could keep different ones.
 
@@ -192,13 +196,18 @@ def read_toml(path: Path) -> dict[str, Any]:
 def _read(path: Path) -> str:
     """Return the text of a file; some editors begin it with a byte order mark."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(_LONGEST_FILE + 1)
     except OSError as error:
         reason = error.strerror or type(error).__name__
     except UnicodeDecodeError:
         reason = "not UTF-8"
     except ValueError:
         reason = "not a path"
+    else:
+        if len(text) <= _LONGEST_FILE:
+            return text
+        reason = f"longer than {_LONGEST_FILE:,} characters"
     raise ConfigurationError(f"{path}: cannot be read ({reason}); give the path of a file in UTF-8")
 
 

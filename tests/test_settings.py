@@ -537,3 +537,13 @@ def test_what_neither_place_says_is_told_of_both(folder: Path, monkeypatch: pyte
     monkeypatch.setenv("CFACCESS_CONFIG", str(path))
     with pytest.raises(ConfigurationError, match="^" + re.escape(f"team: is missing in the environment or {path}; ")):
         configure()
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no file here that never ends")
+def test_a_file_without_end_is_a_mistake(folder: Path) -> None:
+    endless = folder / "endless.toml"
+    endless.symlink_to("/dev/zero")
+    with pytest.raises(
+        ConfigurationError, match=r"endless.toml: cannot be read \(longer than 16,777,216 characters\)"
+    ):
+        configure(endless)

@@ -124,7 +124,7 @@ def _identity(what: str, payload: bytes, config: AccessConfig) -> tuple[Identity
         lambda: read_expiry(claims, now, leeway),
         lambda: read_lifetime(claims, now, leeway, config.max_age),
     )
-    return identity, [code for check in checks if (code := _refusal(check))]
+    return identity, [code for check in checks if (code := refusal_code(check))]
 
 
 def _all_of(claims: Mapping[str, Any]) -> list[str]:
@@ -138,7 +138,8 @@ def _check_issuer(identity: Identity, issuers: set[str]) -> None:
         raise WrongIssuer
 
 
-def _refusal(check: Callable[[], object]) -> str:
+def refusal_code(check: Callable[[], object]) -> str:
+    """Return the code of what a check refuses a token for; empty where it does not."""
     try:
         check()
     except InvalidToken as refusal:

@@ -62,13 +62,17 @@ class Demonstration:
             for kind, host in (("ASGI", "asgi.localhost"), ("WSGI", "wsgi.localhost"))
         )
         self.robot = ServiceToken.generate("robot")
-        self.emulator = Emulator(
-            upstream=self.sites[0].origin,
-            port=port,
-            team=TEAM,
-            applications=[application for site in self.sites for application in _applications(site)],
-            service_tokens=[self.robot],
-        )
+        with contextlib.ExitStack() as unless_it_runs:
+            for listening in self._listening.values():
+                unless_it_runs.callback(listening.close)
+            self.emulator = Emulator(
+                upstream=self.sites[0].origin,
+                port=port,
+                team=TEAM,
+                applications=[application for site in self.sites for application in _applications(site)],
+                service_tokens=[self.robot],
+            )
+            unless_it_runs.pop_all()
         self._running = contextlib.ExitStack()
 
     def __enter__(self) -> Self:

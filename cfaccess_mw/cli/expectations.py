@@ -11,9 +11,9 @@ from cfaccess_mw.cli.explain import unmet_expectation
 from cfaccess_mw.cli.explanation import outcome_of
 from cfaccess_mw.cli.question import OUTCOMES, Question, ask
 from cfaccess_mw.cli.rendering import shown
+from cfaccess_mw.core.config import AccessConfig
 from cfaccess_mw.core.errors import ConfigurationError
 from cfaccess_mw.core.shape import shape
-from cfaccess_mw.protection import Protection
 from cfaccess_mw.settings import read_json, read_toml
 
 _TABLE = "expectations"
@@ -91,19 +91,19 @@ def read_expectations(file: str) -> list[Expectation]:
     return [_read(f"{file}: number {number}", path.parent, one) for number, one in enumerate(given, start=1)]
 
 
-def check_expectations(protection: Protection, expectations: Iterable[Expectation]) -> list[Result]:
+def check_expectations(config: AccessConfig, expectations: Iterable[Expectation]) -> list[Result]:
     """Try each.
 
     Raises:
         ConfigurationError: A question means nothing; the message names its place.
     """
-    return [_check(protection, expectation) for expectation in expectations]
+    return [_check(config, expectation) for expectation in expectations]
 
 
-def _check(protection: Protection, expectation: Expectation) -> Result:
+def _check(config: AccessConfig, expectation: Expectation) -> Result:
     question = expectation.question
     try:
-        answer = ask(protection, question)
+        answer = ask(config, question)
     except ConfigurationError as mistake:
         raise ConfigurationError(f"{expectation.place}: {mistake}") from None
     who = "nobody" if answer.identity is None else f"{answer.identity.kind} {answer.identity.display_name}"

@@ -1,48 +1,29 @@
 """What becomes of this request, and why? The command ``explain``."""
 
-import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import click
 
-from cfaccess_mw.cli.documents import read_object, read_token
+from cfaccess_mw.cli.documents import PIPE, read_object, read_token, warn_of_history
 from cfaccess_mw.cli.explanation import as_data, as_lines, outcome_of
-from cfaccess_mw.cli.mistakes import told_as_mistakes
+from cfaccess_mw.cli.mistakes import REFUSED, told_as_mistakes
+from cfaccess_mw.cli.options import config_option, configuration_of, examples, json_option
 from cfaccess_mw.cli.question import OUTCOMES, Answer, Question, ask
-from cfaccess_mw.protection import Protection
-
-config_option = click.option(
-    "--config",
-    metavar="FILE",
-    help="A .toml file with the configuration; the environment counts for nothing then.  [default: the environment]",
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print data instead of lines for people.")
-
+from cfaccess_mw.cli.rendering import as_json_text
 
 _NOT_VERIFIED = (
     "WARNING: the token is NOT verified; anybody can write one like it. This shows what a good one would get."
 )
 
 
-@contextmanager
-def protection_of(config: str | None) -> Iterator[Protection]:
-    """The rules of a configuration file, or of the environment; nothing is fetched.
-
-    Raises:
-        Mistake: It cannot be used.
-    """
-    with told_as_mistakes(config or ""):
-        protection = Protection(config)
-    try:
-        yield protection
-    finally:
-        protection.close()
-
-
-@click.command()
+@click.command(
+    short_help="Say what a request gets, and why.",
+    epilog=examples(
+        "cfaccess explain --config access.toml GET /admin/users --expect refused",
+        "cfaccess explain --config access.toml POST /hooks/x --claims robot.json",
+    ),
+)
 @click.argument("request", nargs=-1, required=True, metavar="[METHOD] PATH")
 @config_option
 @click.option("--claims", metavar="FILE", help="Claims of whoever asks, a JSON object; - for standard input.")
@@ -80,7 +61,10 @@ def explain(
     method, path = request if len(request) == 2 else ("GET", request[0])
     if len(request) == 1 and not path.startswith("/"):
         raise click.UsageError("give a path; it begins with '/'")
-    with protection_of(config) as protection, told_as_mistakes():
+    if [claims, token, profile].count(PIPE) > 1:
+        raise click.UsageError("standard input can be read once; name files for the others")
+    settings = configuration_of(config)
+    with told_as_mistakes():
         question = Question(
             method=method,
             path=path,
@@ -89,10 +73,11 @@ def explain(
             profile=None if profile is None else read_object("profile", profile),
             **rest,
         )
-        answer = ask(protection, question)
-    click.echo(json.dumps(as_data(answer), indent=2) if as_json else "\n".join(as_lines(answer)))
+        answer = ask(settings, question)
+    click.echo(as_json_text(as_data(answer)) if as_json else "\n".join(as_lines(answer)))
     if token is not None:
         click.secho(_NOT_VERIFIED, err=True, bold=True)
+    warn_of_history(token)
     if claims is not None:
         click.echo("note: the claims are taken as they are written; no token is verified", err=True)
     for note in answer.notes:
@@ -100,7 +85,7 @@ def explain(
     unmet = unmet_expectation(answer, expect, expect_code)
     if unmet:
         click.echo(unmet, err=True)
-        sys.exit(1)
+        sys.exit(REFUSED)
 
 
 def unmet_expectation(answer: Answer, expect: str | None, code: str | None) -> str:

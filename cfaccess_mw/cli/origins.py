@@ -76,6 +76,10 @@ class Listening:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
 
+    def close(self) -> None:
+        """Give the port back."""
+        self._socket.close()
+
     @contextmanager
     def asgi(self, application: AsgiDoor) -> Iterator[None]:
         """Serve an ASGI application, in a thread, with uvicorn."""

@@ -5,7 +5,7 @@ A command line and a file of expectations say the same things by the same names.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cfaccess_mw.cli.bearer import identity_from_claims, identity_from_token
@@ -18,7 +18,6 @@ from cfaccess_mw.core.identity_reply import Reply, read_reply
 from cfaccess_mw.core.peers import read_address
 from cfaccess_mw.core.selector_values import read_country
 from cfaccess_mw.core.shape import shape
-from cfaccess_mw.protection import Protection
 
 OUTCOMES = ("open", "admitted", "refused", "lookup")
 
@@ -71,24 +70,24 @@ class Answer:
     notes: tuple[str, ...]
 
 
-def ask(protection: Protection, question: Question) -> Answer:
-    """Put a question to the rules; nothing is fetched, and no signature is verified.
+def ask(config: AccessConfig, question: Question) -> Answer:
+    """Put a question to the rules; no key is read, nothing is fetched, and no signature is verified.
 
     Raises:
         ConfigurationError: The question means nothing; the message names the key.
     """
-    config = protection.config
     identity, notes = _bearer(question, config)
     facts, unheard = _facts(question, config, identity)
-    explanation = protection.explain(
+    explanation = config.table.explain(
         question.method,
         question.path,
-        identity,
-        facts=facts,
-        raw_path=None if question.raw_path is None else question.raw_path.encode("utf-8", "surrogatepass"),
-        root_path=question.root_path,
-        host=question.host,
+        None if question.raw_path is None else question.raw_path.encode("utf-8", "surrogatepass"),
+        question.root_path,
+        question.host,
+        replace(facts, identity=identity),
     )
+    if config.allow_preflight and question.method == "OPTIONS" and explanation.outcome == "refused":
+        unheard.append("a CORS preflight with Origin and Access-Control-Request-Method passes: allow_preflight")
     return Answer(
         explanation=explanation,
         identity=identity,

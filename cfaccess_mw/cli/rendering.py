@@ -1,6 +1,8 @@
 """How are rules, policies and conditions shown to people? In a few plain words, and nothing that a terminal obeys."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from cfaccess_mw.core.conditions import Condition
 from cfaccess_mw.core.criteria import SECTIONS
@@ -13,6 +15,11 @@ ANYTHING_ELSE = "(anything else)"
 def shown(text: str) -> str:
     """Return a text with everything escaped that cannot be seen, or would move the cursor."""
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
+def as_json_text(data: Any) -> str:
+    """Return data as JSON, indented and in visible ASCII: nothing that a terminal obeys."""
+    return json.dumps(data, indent=2)
 
 
 def policy_name(policy: Policy) -> str:
@@ -53,7 +60,7 @@ _REQUIRED = {
 }
 
 
-def columns(rows: list[tuple[str, ...]]) -> list[str]:
+def columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Return rows as lines whose columns stand below each other."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

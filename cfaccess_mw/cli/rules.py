@@ -1,6 +1,5 @@
 """Which rules are there, and do they come to what they should? The command ``rules``."""
 
-import json
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -8,16 +7,21 @@ from typing import Any
 import click
 
 from cfaccess_mw.cli.expectations import Result, check_expectations, read_expectations
-from cfaccess_mw.cli.explain import config_option, json_option, protection_of
-from cfaccess_mw.cli.mistakes import told_as_mistakes
-from cfaccess_mw.cli.rendering import ANYTHING_ELSE, columns, policies_in_short, required, shown
+from cfaccess_mw.cli.mistakes import REFUSED, told_as_mistakes
+from cfaccess_mw.cli.options import config_option, configuration_of, examples, json_option
+from cfaccess_mw.cli.rendering import ANYTHING_ELSE, as_json_text, columns, policies_in_short, required, shown
+from cfaccess_mw.core.config import AccessConfig
 from cfaccess_mw.core.patterns import ANY, parse_pattern
 from cfaccess_mw.core.policy_reading import policy_to_mapping
 from cfaccess_mw.core.rules import Access, Rule
-from cfaccess_mw.protection import Protection
 
 
-@click.command()
+@click.command(
+    short_help="Show the rules, or test what they come to.",
+    epilog=examples(
+        "cfaccess rules --config access.toml", "cfaccess rules --config access.toml --check expectations.toml"
+    ),
+)
 @config_option
 @click.option(
     "--order",
@@ -30,18 +34,18 @@ from cfaccess_mw.protection import Protection
 @json_option
 def rules(*, config: str | None, order: str, check: str | None, as_json: bool) -> None:
     """Show what is required of which path, or try a file of expectations."""
-    with protection_of(config) as protection:
-        if check is not None:
-            with told_as_mistakes(check):
-                results = check_expectations(protection, read_expectations(check))
-            _show_results(results, as_json=as_json)
-            sys.exit(0 if all(result.holds for result in results) else 1)
-        written = protection.rules.rules
-        ordered = written if order == "written" else tuple(sorted(written, key=specificity))
-        if as_json:
-            click.echo(json.dumps(_as_data(ordered, protection), indent=2))
-        else:
-            click.echo("\n".join(columns(_as_rows(ordered, protection))))
+    settings = configuration_of(config)
+    if check is not None:
+        with told_as_mistakes(check):
+            results = check_expectations(settings, read_expectations(check))
+        _show_results(results, as_json=as_json)
+        sys.exit(0 if all(result.holds for result in results) else REFUSED)
+    written = settings.table.rules
+    ordered = written if order == "written" else tuple(sorted(written, key=specificity))
+    if as_json:
+        click.echo(as_json_text(_as_data(ordered, settings)))
+    else:
+        click.echo("\n".join(columns(_as_rows(ordered, settings))))
 
 
 def specificity(rule: Rule) -> tuple[Any, ...]:
@@ -52,8 +56,7 @@ def specificity(rule: Rule) -> tuple[Any, ...]:
     return (not rule.hosts, [*ranks, 3 if pattern.below else -1], -pattern.literals, not rule.methods, rule.pattern)
 
 
-def _as_data(ordered: Sequence[Rule], protection: Protection) -> dict[str, Any]:
-    config = protection.config
+def _as_data(ordered: Sequence[Rule], config: AccessConfig) -> dict[str, Any]:
     return {
         "rules": [rule.to_mapping() for rule in ordered],
         "default": {
@@ -65,8 +68,8 @@ def _as_data(ordered: Sequence[Rule], protection: Protection) -> dict[str, Any]:
     }
 
 
-def _as_rows(ordered: Sequence[Rule], protection: Protection) -> list[tuple[str, ...]]:
-    default = protection.config.default_policies
+def _as_rows(ordered: Sequence[Rule], config: AccessConfig) -> list[tuple[str, ...]]:
+    default = config.default_policies
     rows = [("PATTERN", "METHODS", "HOSTS", "REQUIRED", "POLICIES")]
     rows += [
         (
@@ -86,7 +89,7 @@ def _as_rows(ordered: Sequence[Rule], protection: Protection) -> list[tuple[str,
 
 def _show_results(results: Sequence[Result], *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps([result.as_data() for result in results], indent=2))
+        click.echo(as_json_text([result.as_data() for result in results]))
         return
     for result in results:
         mark = click.style("ok  ", fg="green") if result.holds else click.style("FAIL", fg="red", bold=True)

@@ -99,7 +99,7 @@ def _number(value: object) -> int:
     return int.from_bytes(data)
 
 
-def _import_key(jwk: object) -> Key | str:
+def import_key(jwk: object) -> Key | str:
     """One entry of the set to its key, or to the reason for which it is skipped."""
     if type(jwk) is not dict:
         return "not-an-object"
@@ -175,7 +175,7 @@ def _snapshot(entries: list[object]) -> KeySnapshot:
     contradictory: set[str] = set()
     skipped: Counter[str] = Counter()
     for entry in entries:
-        key = _import_key(entry)
+        key = import_key(entry)
         if isinstance(key, str):
             skipped[key] += 1
         elif keys.setdefault(key.kid, key) != key:

@@ -75,7 +75,7 @@ def test_a_port_that_is_taken_is_one_sentence() -> None:
     with Demonstration() as demonstration:
         port = demonstration.emulator.url.rpartition(":")[2]
         done = subprocess.run([*COMMAND, "--port", port], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith("Error: ")
     assert "Traceback" not in done.stderr
 
