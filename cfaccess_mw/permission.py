@@ -23,6 +23,9 @@ from cfaccess_mw.core.policy_reading import policy_from, read_policies, service_
 from cfaccess_mw.core.profile import Profile
 from cfaccess_mw.core.shape import shape
 
+NOT_GIVEN: Any = object()
+"""The default of ``service``: a None that somebody gives is a setting that is missing."""
+
 
 class Permission:
     """Says who may do something.
@@ -48,10 +51,13 @@ class Permission:
     def __init__(
         self,
         *policies: Policy | Mapping[str, Any],
-        service: bool | str | Iterable[str] | None = None,
+        service: bool | str | Iterable[str] | None = NOT_GIVEN,
         **criteria: Any,
     ) -> None:
         listed = [*read_policies(policies)]
+        if service is None and not (listed or criteria):
+            raise ConfigurationError("service: is None, and nothing else is given; leave it out if anybody is meant")
+        service = None if service is NOT_GIVEN else service
         if criteria:
             listed.append(policy_from(PolicyDecision.ALLOW, **criteria))
         if service is not None:

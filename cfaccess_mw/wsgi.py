@@ -21,11 +21,11 @@ from cfaccess_mw.core.decide import NO_ANSWERS, Pass, Refusal
 from cfaccess_mw.core.errors import AmbiguousPath, Refused
 from cfaccess_mw.core.facts import Facts
 from cfaccess_mw.core.identity import Identity
-from cfaccess_mw.core.requirement import Requirement, refused
+from cfaccess_mw.core.requirement import Requirement, both, refused
 from cfaccess_mw.protection import Protection, checked_application
 from cfaccess_mw.wire.client import ClientReader
 from cfaccess_mw.wire.current import current
-from cfaccess_mw.wire.environ import EnvironReader, is_preflight, value_of, values_of
+from cfaccess_mw.wire.environ import EnvironReader, is_preflight, names_mount, value_of, values_of
 from cfaccess_mw.wire.refusals import refusals_of
 from cfaccess_mw.wire.response import Response
 
@@ -143,13 +143,13 @@ class Door:
     def _requirement(self, environ: "WSGIEnvironment", path: str | None) -> Requirement:
         if path is None:
             return _AMBIGUOUS
-        return self.protection.rules.find(
-            environ["REQUEST_METHOD"],
-            path,
-            self._reader.raw_path(environ),
-            environ.get("SCRIPT_NAME", ""),
-            environ.get("HTTP_HOST"),
-        )
+        method, host, mount = environ["REQUEST_METHOD"], environ.get("HTTP_HOST"), environ.get("SCRIPT_NAME", "")
+        find = self.protection.rules.find
+        found = find(method, path, self._reader.raw_path(environ), mount, host)
+        if mount and names_mount(environ):
+            inside = self._reader.path({**environ, "SCRIPT_NAME": ""}) or "/"
+            return both(found, find(method, inside, None, "", host))
+        return found
 
 
 class AccessMiddleware(Door):

@@ -35,7 +35,7 @@ from cfaccess_mw.core.admission import NO_FACTS
 from cfaccess_mw.core.errors import Refused
 from cfaccess_mw.core.identity import Identity
 from cfaccess_mw.core.policy import Policy
-from cfaccess_mw.permission import Permission
+from cfaccess_mw.permission import NOT_GIVEN, Permission
 from cfaccess_mw.wire.streams import POLICY_VIOLATION
 
 with needs("fastapi"):
@@ -132,7 +132,7 @@ class Permitted:
 
 
 def require(
-    *policies: Policy | Mapping[str, Any], service: bool | str | Iterable[str] | None = None, **criteria: Any
+    *policies: Policy | Mapping[str, Any], service: bool | str | Iterable[str] | None = NOT_GIVEN, **criteria: Any
 ) -> Any:
     """Require something of who is asking, beyond what the door's rules require of the path.
 

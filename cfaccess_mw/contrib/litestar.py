@@ -19,7 +19,9 @@
 ``AccessMiddleware(Litestar(…), …)`` protects as well; with ``protect`` the application remains a ``Litestar``, as its
 command line and its test client want it. The door does not belong into Litestar's own ``middleware=``: that runs when a
 route has been chosen, so unknown paths would answer everybody, and each route would have a door of its own, which sees
-the path as Litestar rewrote it. For whoever forgets the door altogether the plugin has every handler answer 500.
+the path as Litestar rewrote it. Nor around an application that Litestar mounts: the path is rewritten there without a
+trace, and the door refuses whatever comes (400). For whoever forgets the door altogether the plugin has every handler
+answer 500.
 """
 
 from typing import Any, TypeAlias

@@ -21,8 +21,8 @@ afterwards stands before the door.
 """
 
 from collections.abc import Callable
-from functools import wraps
-from types import FunctionType
+from functools import partial, wraps
+from types import MethodType
 from typing import Any, TypeVar, cast
 
 from cfaccess_mw.asgi import AccessMiddleware
@@ -45,6 +45,7 @@ current_identity: Identity = cast("Any", LocalProxy(current.get))
 
 _EXTENSION = "cfaccess"
 _REQUIRED = "_cfaccess_required"
+_DEEPEST = 64  # decorators of one view; some objects have any attribute that they are asked for
 _ACCEPTED = "cfaccess.accepted"
 _DENIAL = "websocket.http.response"
 
@@ -118,10 +119,13 @@ class QuartAccess:
 
 def _mark(view: Any, permission: Permission) -> None:
     """Write down what is required, with the view and all that it wraps: one of them may have been routed before."""
-    while view is not None:
-        if isinstance(view, FunctionType):
-            vars(view)[_REQUIRED] = (*vars(view).get(_REQUIRED, ()), permission)
-        view = getattr(view, "__wrapped__", None)
+    for _ in range(_DEEPEST):
+        target = view.__func__ if isinstance(view, MethodType) else view
+        if hasattr(target, "__dict__") and not isinstance(target, type):
+            setattr(target, _REQUIRED, (*vars(target).get(_REQUIRED, ()), permission))
+        view = view.func if isinstance(view, partial) else getattr(view, "__wrapped__", None)
+        if view is None:
+            return
 
 
 async def _demand_required() -> None:

@@ -20,7 +20,7 @@ from starlette.websockets import WebSocket, WebSocketState
 
 from cfaccess_mw.asgi import Door
 from cfaccess_mw.contrib.door import door_of, identity_of
-from cfaccess_mw.core.decide import Refusal
+from cfaccess_mw.core.decide import Pass, Refusal
 from cfaccess_mw.core.errors import ConfigurationError, Refused
 from cfaccess_mw.core.shape import shape
 from cfaccess_mw.wire import response as wire
@@ -176,11 +176,11 @@ class AccessBackend(AuthenticationBackend):
     @staticmethod
     async def _pass(door: Door, scope: Scope) -> None:
         decision = await door.decide(scope)
+        current.set(decision.identity if isinstance(decision, Pass) else None)  # whoever this task was before
         if isinstance(decision, Refusal):
             raise AccessDenied(decision.error, _as_starlette(await door.response(decision.error, scope)))
         # The middleware hands on the scope that it was given, so that the application sees what is changed here.
         scope.update(door.clean(scope, decision))
-        current.set(decision.identity)
 
 
 def _as_starlette(given: wire.Response) -> Response:

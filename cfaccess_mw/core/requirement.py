@@ -1,6 +1,7 @@
 """What has to be true of a request before it is let in, as far as its path decides that?"""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from cfaccess_mw.core.errors import Refused
 from cfaccess_mw.core.facts import Need
@@ -48,6 +49,26 @@ class Requirement:
             needs |= needs_of(policies)
         object.__setattr__(self, "needs", needs)
         object.__setattr__(self, "reads_request", bool(needs & Need.REQUEST))
+
+
+@lru_cache(maxsize=1_024)
+def both(one: Requirement, other: Requirement) -> Requirement:
+    """Return what two requirements require together: the same object for the same two, while remembered."""
+    if one is other or one.refusal is not None:
+        return one
+    if other.refusal is not None:
+        return other
+    two = (one, other)
+    access = max((each.access for each in two), key=lambda access: access.strictness)
+    counting = [each for each in two if each.access is not Access.PUBLIC or access is Access.PUBLIC]
+    return Requirement(
+        access=access,
+        audiences=tuple(dict.fromkeys(audience for each in counting for audience in each.audiences)),
+        rules=tuple(dict.fromkeys(one.rules + other.rules)),
+        policies=tuple(dict.fromkeys(one.policies + other.policies)),
+        may_open=one.may_open and other.may_open,
+        report_only=one.report_only and other.report_only,
+    )
 
 
 def refused(refusal: type[Refused]) -> Requirement:

@@ -1,7 +1,5 @@
 """The edge as an ASGI application: the team's pages below ``/cdn-cgi/``, and a gate in front of everything else."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from http import HTTPStatus
 
 from starlette.applications import Starlette
@@ -38,12 +36,11 @@ class Edge:
     def __init__(self, team: Team, upstream: Upstream) -> None:
         self._team = team
         self._conversations = Conversations()
-        self._http = HttpRelay(self._conversations)
-        self._gate = Gate(team, self._http, WebSocketRelay(self._conversations), upstream=upstream)
+        relays = HttpRelay(self._conversations), WebSocketRelay(self._conversations)
+        self._gate = Gate(team, *relays, upstream=upstream)
         self._routes = Starlette(
             routes=[*AccessPages(team).routes(), *Control(team).routes()],
             exception_handlers={NotAdmitted: not_admitted},
-            lifespan=self._lifespan,
         )
         self._routes.router.redirect_slashes = False
         self._pages = FaultyPages(
@@ -65,11 +62,6 @@ class Edge:
     def hang_up(self) -> None:
         """End every conversation with the application that is under way; called in the event loop's thread."""
         self._conversations.hang_up()
-
-    @asynccontextmanager
-    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        yield
-        await self._http.close()
 
     def _is_own(self, scope: Scope) -> bool:
         """Whether no application is asked: below a path of the edge's, and everywhere on the team's own host."""

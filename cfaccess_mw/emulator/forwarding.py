@@ -25,9 +25,20 @@ _HOP_BY_HOP: Final = frozenset(
 )
 # The edge's own words: a client that says them is overruled (Cloudflare: HTTP headers reference).
 _SET_BY_THE_EDGE: Final = frozenset(
-    {b"cf-connecting-ip", b"cf-connecting-ipv6", b"cf-ipcountry", b"cf-ray", b"cf-visitor", b"x-forwarded-proto"}
+    {
+        b"cf-connecting-ip",
+        b"cf-connecting-ipv6",
+        b"cf-ipcountry",
+        b"cf-pseudo-ipv4",
+        b"cf-ray",
+        b"cf-visitor",
+        b"true-client-ip",
+        b"x-forwarded-proto",
+    }
 )
 _ACCESS: Final = b"cf-access-"
+# What Cloudflare says of a client certificate; here nobody has one (Cloudflare: managed transforms, mTLS).
+_CERTIFICATES: Final = (b"cf-cert-", b"cf-client-cert-")
 _COLO: Final = "LHR"  # the data centre in a Cf-Ray; a laptop has none of its own
 
 
@@ -39,6 +50,8 @@ def new_ray() -> bytes:
 def end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     """What goes past this hop: without the hop's own headers and those that ``Connection`` names.
 
+    ``Host`` stays whatever ``Connection`` says: it says where the request goes, and was judged by.
+
     Args:
         headers: Names in any case.
     """
@@ -46,7 +59,10 @@ def end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     named = {
         option.strip().lower() for name, value in kept if name.lower() == b"connection" for option in value.split(b",")
     }
-    return [(name, value) for name, value in kept if name.lower() not in _HOP_BY_HOP | named]
+    dropped = _HOP_BY_HOP | (named - {b"host"})
+    if any(name.lower() == b"transfer-encoding" for name, _ in kept):
+        dropped |= {b"content-length"}  # it was overridden, and whoever reads on must not see it (RFC 9112 section 6.3)
+    return [(name, value) for name, value in kept if name.lower() not in dropped]
 
 
 def to_application(
@@ -101,4 +117,4 @@ def _is_secret(header: tuple[bytes, bytes], single_header: str) -> bool:
 
 def _spoken_for(name: bytes) -> bool:
     canonical = name.replace(b"_", b"-")
-    return canonical.startswith(_ACCESS) or canonical in _SET_BY_THE_EDGE
+    return canonical.startswith((_ACCESS, *_CERTIFICATES)) or canonical in _SET_BY_THE_EDGE

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 
 # Servers take nearly anything for a host, and it stands in our redirects and content security policies.
+_LOCALHOST = re.compile(r"(?:[a-z0-9_-]+\.)*localhost")
 _HOST = re.compile(r"(?P<host>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5})?)?")
 
 
@@ -28,10 +29,13 @@ def requested_host(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, str]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name can only be this machine: a loopback address, ``localhost``, or a name below it (RFC 6761)."""
-    if host == "localhost" or host.endswith(".localhost"):
+    """Whether a name can only be this machine: a loopback address, ``localhost``, or a name below it (RFC 6761).
+
+    Nothing that only ends so: ``evil.example?.localhost`` leads elsewhere, and the login page is asked for such hosts.
+    """
+    if _LOCALHOST.fullmatch(host):
         return True
     try:
-        return ipaddress.ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
+        return "%" not in host and ipaddress.ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
     except ValueError:
         return False

@@ -1,26 +1,28 @@
-"""How does an HTTP request get to the application, and its answer back? The one importer of the HTTP client.
+"""How does an HTTP request get to the application, and its answer back?
 
 Both bodies are streamed, the path goes through byte for byte, and the edge adds no opinion of its own: no redirects
 followed, no encodings undone, no cookies kept.
+
+Each request has a connection of its own, which costs next to nothing on one machine. On a kept one, whatever a careless
+server sends behind an answer (a body with a 304, more than it declared) would be read as somebody else's answer. And
+both directions run at once: an application may answer, and be read, before it has read everything, or without it.
 """
 
-import ssl
-from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
 
 import anyio
-import httpx
+import h11
+from anyio.abc import ByteStream
 from starlette.responses import PlainTextResponse
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from cfaccess_mw.emulator.forwarding import Headers, end_to_end
 from cfaccess_mw.emulator.upstream import Conversations, Upstream
 
 _CONNECT = 5.0  # seconds; beyond this the application is not there. Answers may take as long as they like.
-_KEPT = httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=2.0)  # gunicorn's keep-alive
-_NEVER_KEPT = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-# What a client may ask again without being told to (RFC 9110 sections 9.2.1 and 9.2.2).
-# HEAD is not among them: what a careless server sends as its body would be read as the next answer.
-_SAFE = frozenset({"GET", "OPTIONS"})
+_LONGEST_HEAD = 102_400  # bytes of an application's status and headers
+_STATUS = range(200, 600)  # what our own server can say
 
 
 class HttpRelay:
@@ -32,17 +34,6 @@ class HttpRelay:
 
     def __init__(self, conversations: Conversations) -> None:
         self._conversations = conversations
-        # The transports alone, for a client would keep cookies and follow its own mind. A kept connection may be closed
-        # by the application just as it is taken, and then nobody knows whether the request arrived: only what is safe
-        # to ask again goes over one, and anything else over a new one.
-        unused = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reading the usual certificates would take a moment
-        self._kept = httpx.AsyncHTTPTransport(verify=unused, trust_env=False, limits=_KEPT)
-        self._fresh = httpx.AsyncHTTPTransport(verify=unused, trust_env=False, limits=_NEVER_KEPT)
-
-    async def close(self) -> None:
-        """Close the connections that are kept."""
-        await self._kept.aclose()
-        await self._fresh.aclose()
 
     async def __call__(
         self, upstream: Upstream, scope: Scope, receive: Receive, send: Send, headers: Headers, extra: Headers
@@ -59,83 +50,82 @@ class HttpRelay:
         """
         exchange = _Exchange(send, extra)
         with self._conversations.join():
-            await self._pass_on(upstream, scope, receive, headers, exchange)
+            async with anyio.create_task_group() as tasks:
+                application = _Application(upstream)
+                tasks.start_soon(application.ask, scope, receive, headers, tasks.cancel_scope)
+                await exchange.relay(application)
+                tasks.cancel_scope.cancel()
         await exchange.finish(scope, receive)
 
-    async def _pass_on(
-        self, upstream: Upstream, scope: Scope, receive: Receive, headers: Headers, exchange: "_Exchange"
-    ) -> None:
+
+class _BrokenOff(Exception):
+    """The application is not there, is there no more, or does not speak HTTP."""
+
+
+class _Application:
+    """One connection to the application, and both directions of it."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_HEAD)
+        self._connecting = anyio.Event()
+        self._stream: ByteStream | None = None
+
+    async def ask(self, scope: Scope, receive: Receive, headers: Headers, both: anyio.CancelScope) -> None:
+        """Send the request, then wait for the client to leave: nobody reads an event stream any more."""
         names = {name for name, _ in scope["headers"]}
-        has_body = bool(names & {b"content-length", b"transfer-encoding"})
-        body = _Body(receive)
-        if not has_body:
-            body.done.set()
-        connections = _Connections()
-        request = httpx.Request(
-            scope["method"],
-            httpx.URL(f"http://{upstream.netloc}/"),
-            headers=headers,
-            content=body.chunks() if has_body else None,
-            # "target" goes onto the wire as it is; a URL would be normalised
-            extensions={"target": target(scope), "timeout": {"connect": _CONNECT}, "trace": connections.trace},
-        )
-        request.method = scope["method"]  # httpx writes methods in upper case, and they are compared by case
-        is_safe = not has_body and scope["method"] in _SAFE
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(body.cancel_when_gone, tasks.cancel_scope)
-            try:
-                response = await self._send(request, connections, is_safe=is_safe)
-            except httpx.TransportError:
-                pass  # nothing began, which finish() puts into words
-            else:
-                body.done.set()
-                await exchange.relay(response)
-            tasks.cancel_scope.cancel()
-
-    async def _send(self, request: httpx.Request, connections: "_Connections", *, is_safe: bool) -> httpx.Response:
-        if not is_safe:
-            return await self._fresh.handle_async_request(request)
+        more = bool(names & {b"content-length", b"transfer-encoding"})
+        if more and not any(name == b"content-length" for name, _ in headers):
+            headers = [*headers, (b"transfer-encoding", b"chunked")]
+        with suppress(OSError), anyio.fail_after(_CONNECT):
+            self._stream = await anyio.connect_tcp(self._upstream.host, self._upstream.port)
+        self._connecting.set()
+        if (stream := self._stream) is None:
+            return
         try:
-            return await self._kept.handle_async_request(request)
-        except httpx.TransportError:
-            if connections.opened:
-                raise
-        return await self._fresh.handle_async_request(request)  # the kept one was closed, as every one is in the end
+            # an application that stops reading may have answered all the same
+            with suppress(anyio.BrokenResourceError):
+                await self._send(stream, h11.Request(method=scope["method"], target=target(scope), headers=headers))
+                while more:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        both.cancel()
+                        return
+                    more = message.get("more_body", False)
+                    await self._send(stream, h11.Data(data=message.get("body", b"")))
+                await self._send(stream, h11.EndOfMessage())
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            both.cancel()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.aclose_forcefully(stream)
 
+    async def event(self) -> Any:
+        """What comes next: a response, data, or the end of the message.
 
-class _Connections:
-    """Whether a connection was opened for a request."""
+        Raises:
+            _BrokenOff: Nothing more will come.
+        """
+        await self._connecting.wait()
+        if self._stream is None:
+            raise _BrokenOff
+        try:
+            while (event := self._http.next_event()) is h11.NEED_DATA or isinstance(event, h11.InformationalResponse):
+                if event is h11.NEED_DATA:
+                    try:
+                        self._http.receive_data(await self._stream.receive())
+                    except anyio.EndOfStream:
+                        self._http.receive_data(b"")
+        except (h11.RemoteProtocolError, anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+            raise _BrokenOff from error
+        if isinstance(event, h11.ConnectionClosed):
+            raise _BrokenOff
+        return event
 
-    def __init__(self) -> None:
-        self.opened = False
-
-    async def trace(self, event: str, _: object) -> None:
-        """Told by the HTTP client what it does."""
-        self.opened = self.opened or event == "connection.connect_tcp.started"
-
-
-class _Body:
-    """The client's side: its body, and then its leaving."""
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self.done = anyio.Event()
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        message: Message = {"more_body": True}
-        while message.get("more_body", False):
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise httpx.ReadError("the client went away")
-            yield message.get("body", b"")
-        self.done.set()
-
-    async def cancel_when_gone(self, scope: anyio.CancelScope) -> None:
-        """Give the application up when the client has left: nobody reads an event stream any more."""
-        await self.done.wait()
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        scope.cancel()
+    async def _send(self, stream: ByteStream, event: Any) -> None:
+        if data := self._http.send(event):
+            await stream.send(data)
 
 
 class _Exchange:
@@ -147,22 +137,22 @@ class _Exchange:
         self._begun = False
         self._endable = False
 
-    async def relay(self, response: httpx.Response) -> None:
-        headers = end_to_end(response.headers.raw)
-        # an answer of undeclared length can be ended early without breaking the protocol
-        self._endable = not any(name.lower() == b"content-length" for name, _ in headers)
-        headers += self._extra
-        self._begun = True
-        await self._send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+    async def relay(self, application: _Application) -> None:
         try:
-            async for chunk in response.aiter_raw():
-                await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
-        except httpx.TransportError:
+            response = await application.event()
+            if response.status_code not in _STATUS:
+                return
+            headers = end_to_end(response.headers.raw_items())
+            # an answer of undeclared length can be ended early without breaking the protocol
+            self._endable = not any(name.lower() == b"content-length" for name, _ in headers)
+            headers += self._extra
+            self._begun = True
+            await self._send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+            while isinstance(event := await application.event(), h11.Data):
+                await self._send({"type": "http.response.body", "body": bytes(event.data), "more_body": True})
+        except _BrokenOff:
             self._endable = False  # the application broke off, and the client must see that
             return
-        finally:
-            with anyio.CancelScope(shield=True):
-                await response.aclose()
         await self._send({"type": "http.response.body", "body": b""})
         self._endable = False
 

@@ -26,7 +26,8 @@ import string
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final, Literal
 
 from cfaccess_mw.core.errors import ConfigurationError
@@ -146,6 +147,16 @@ class Issuer:
             self._retired = (dropped, *self._retired)[:_RETIRED]
             self._keys = (new, current)
         return dropped
+
+    @contextmanager
+    def restored(self) -> Iterator[None]:
+        """Have the keys of the beginning at the end, whatever is rotated meanwhile."""
+        keys, retired = self._keys, self._retired
+        try:
+            yield
+        finally:
+            with self._rotating:
+                self._keys, self._retired = keys, retired
 
     def user(
         self,

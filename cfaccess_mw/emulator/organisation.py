@@ -4,6 +4,7 @@ At Cloudflare the team has a host of its own, whose cookie carries the global se
 takes a second host name, so it is so only where the team was given one; the cookie never gets to an application's host.
 """
 
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from starlette.datastructures import MutableHeaders
@@ -11,7 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cfaccess_mw.emulator import cookie
 from cfaccess_mw.emulator.hosts import requested_host
+from cfaccess_mw.emulator.issuer import new_nonce
 from cfaccess_mw.emulator.reading import peek
+from cfaccess_mw.emulator.sessions import Session
 from cfaccess_mw.emulator.team import Team
 
 _LOGIN = "/cdn-cgi/access/login/"
@@ -57,15 +60,22 @@ class OrganisationPages:
                 headers = MutableHeaders(scope=message)
                 [code] = parse_qs(urlsplit(headers.get("location", "")).query).get("grant", [""])
                 if grant := self._team.sessions.granted(code):
-                    headers.append("set-cookie", cookie.issued(self._session(peek(grant.token)["email"]), path="/"))
+                    headers.append("set-cookie", cookie.issued(self._session(peek(grant.token)), path="/"))
             await send(message)
 
         return remembering
 
-    def _session(self, email: str) -> str:
-        issuer = self._team.issuer
-        return issuer.organisation(
-            email, audience=issuer.organisation_audience, expires_in=_SESSION, issued_at=self._team.clock()
+    def _session(self, claims: dict[str, Any]) -> str:
+        """Start the team's own session beside an application's: whatever ends one of the two ends both."""
+        team, now, nonce = self._team, self._team.clock(), new_nonce()
+        user = team.user_of(claims)
+        team.sessions.start(Session(user=user, nonce=nonce, ip=team.ip, expires_at=now + _SESSION), now=now)
+        return team.issuer.organisation(
+            user.email,
+            audience=team.issuer.organisation_audience,
+            expires_in=_SESSION,
+            issued_at=now,
+            identity_nonce=nonce,
         )
 
 

@@ -18,7 +18,7 @@ from cfaccess_mw.emulator.issuer import ABSENT, Issuer, new_nonce
 from cfaccess_mw.emulator.profile import service_profile, user_profile
 from cfaccess_mw.emulator.reading import peek, read
 from cfaccess_mw.emulator.sessions import Grant, Session, Sessions
-from cfaccess_mw.emulator.users import ServiceToken, User, is_country
+from cfaccess_mw.emulator.users import ServiceToken, User, is_country, is_email
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -58,9 +58,9 @@ class Visitor:
 
     @property
     def email(self) -> str | None:
-        """Of a user."""
+        """Of a user; no other text gets into a header."""
         email = self.claims.get("email")
-        return email if isinstance(email, str) else None
+        return email if isinstance(email, str) and is_email(email) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +211,9 @@ class Team:
             return [cookie.issued(grant.token, path=grant.cookie_path)]
         values = [self.cookie(application, grant.token)]
         if application.binding_cookie:
-            values.append(cookie.issued(self._binding(claims), path=application.cookie_path, name=cookie.BINDING))
+            # sent wherever the other is sent, for neither is any good alone
+            same_site, path = application.same_site, application.cookie_path
+            values.append(cookie.issued(self._binding(claims), path=path, same_site=same_site, name=cookie.BINDING))
         return values
 
     def cookie(self, application: Application, token: str) -> str:
@@ -255,16 +257,17 @@ class Team:
         account_id = self.issuer.account_id
         if "common_name" in claims:
             return service_profile(claims, account_id=account_id, ip=self.address(None, ip))
-        if not isinstance(claims.get("email"), str) or "sub" not in claims:
+        email = claims.get("email")
+        if not (isinstance(email, str) and is_email(email)) or "sub" not in claims:
             return None
         user, session = self.user_of(claims), self.sessions.find(claims.get("identity_nonce", ""))
         return user_profile(user, claims, account_id=account_id, ip=session.ip if session else self.address(user, ip))
 
     def _claims(self, token: str, kind: str) -> dict[str, Any] | None:
         claims = read(token, (*self.issuer.published, *self.issuer.retired), now=self.clock())
-        if claims is None or claims.get("type") != kind or self.sessions.ended(claims):
+        if claims is None or claims.get("type") != kind or not isinstance(claims.get("identity_nonce", ""), str):
             return None
-        return claims
+        return None if self.sessions.ended(claims) else claims
 
     def _lifetime(self, application: Application) -> float:
         limit = self.faults.now.lifetime
@@ -289,4 +292,6 @@ def _country(claims: dict[str, Any]) -> str:
 
 def _audiences(claims: dict[str, Any]) -> list[str]:
     audience = claims.get("aud", [])
-    return [audience] if isinstance(audience, str) else list(audience)
+    if isinstance(audience, list):
+        return audience
+    return [audience] if isinstance(audience, str) else []

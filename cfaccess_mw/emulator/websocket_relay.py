@@ -12,7 +12,7 @@ from starlette.types import Message, Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from cfaccess_mw.emulator.extra import emulator_extra
-from cfaccess_mw.emulator.forwarding import Headers
+from cfaccess_mw.emulator.forwarding import Headers, end_to_end
 from cfaccess_mw.emulator.http_relay import target
 from cfaccess_mw.emulator.upstream import Conversations, Upstream
 
@@ -72,7 +72,7 @@ class WebSocketRelay:
                 except (OSError, WebSocketException):
                     await client.send_denial_response(PlainTextResponse("The application did not answer.\n", 502))
                 else:
-                    await client.accept(subprotocol=application.subprotocol, headers=extra)
+                    await client.accept(subprotocol=application.subprotocol, headers=_own(application) + extra)
                     await _join(client, application)
 
     @staticmethod
@@ -130,6 +130,13 @@ async def _deny(client: WebSocket, refusal: InvalidStatus, extra: Headers) -> No
     dropped = {b"connection", b"content-length", b"transfer-encoding"}
     response.raw_headers = [header for header in own if header[0] not in dropped] + body_headers + extra
     await client.send_denial_response(response)
+
+
+def _own(application: ClientConnection) -> Headers:
+    """What the application says beside the handshake, such as a cookie."""
+    said = application.response.headers.raw_items() if application.response else ()
+    headers = [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in said]
+    return [header for header in end_to_end(headers) if not header[0].startswith(_OF_THE_HANDSHAKE)]
 
 
 def _sendable(code: int | None) -> int:

@@ -315,8 +315,9 @@ class AccessKit:
 
     @contextmanager
     def isolated(self) -> Iterator[Self]:
-        """Forget at the end whose tokens were minted, and which sessions were ended, since the beginning."""
-        with self.sessions.forgotten():
+        """Forget at the end whose tokens were minted, which sessions were ended, and which keys came, since the
+        beginning."""
+        with self.sessions.forgotten(), self.issuer.restored():
             yield self
 
     # Clients

@@ -6,7 +6,7 @@ from typing import Any
 from cfaccess_mw.core.decide import Given, Pass
 from cfaccess_mw.core.identity import Identity
 from cfaccess_mw.wire.cookies import read_cookies, without_ours
-from cfaccess_mw.wire.names import ASSERTION, EMAIL, LONGEST, REMEMBERED, Names
+from cfaccess_mw.wire.names import ASSERTION, EMAIL, LONGEST, METHOD_OVERRIDES, REMEMBERED, Names
 
 Environ = dict[str, Any]
 
@@ -14,6 +14,9 @@ ASSERTION_KEY = "HTTP_" + ASSERTION.upper().replace("-", "_")
 EMAIL_KEY = "HTTP_" + EMAIL.upper().replace("-", "_")
 
 AUTH_TYPE = "Cloudflare-Access"
+
+# Headers of which middlewares make the mount.
+_MOUNT_KEYS = ("HTTP_X_FORWARDED_PREFIX", "HTTP_X_SCRIPT_NAME", "HTTP_X_FORWARDED_SCRIPT_NAME")
 
 # Where servers put the request target as it came (gunicorn; uWSGI, mod_wsgi, waitress and Werkzeug).
 _RAW_TARGETS = ("RAW_URI", "REQUEST_URI")
@@ -116,10 +119,23 @@ def values_of(environ: Environ, name: str) -> list[str]:
     return [] if value is None else [value]
 
 
+def names_mount(environ: Environ) -> bool:
+    """Say whether a header names a mount, which a middleware before the door may have believed.
+
+    Werkzeug's ``ProxyFix(x_prefix=1)`` and its kind make ``SCRIPT_NAME`` of it, and a proxy that does not set the
+    header hands on the client's.
+    """
+    return any(key in environ for key in _MOUNT_KEYS)
+
+
 def is_preflight(environ: Environ) -> bool:
-    """Say whether this is a CORS preflight (Fetch standard, section 4.8)."""
+    """Say whether this is a CORS preflight (Fetch standard, section 4.8).
+
+    No browser sends one that asks for another method to be served in its place.
+    """
     return (
         environ["REQUEST_METHOD"] == "OPTIONS"
+        and not any(value_of(environ, name) for name in METHOD_OVERRIDES)
         and "HTTP_ORIGIN" in environ
         and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
     )

@@ -11,6 +11,9 @@ from enum import IntEnum
 ASSERTION = "cf-access-jwt-assertion"
 EMAIL = "cf-access-authenticated-user-email"
 
+METHOD_OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
+"""Headers by which some applications serve another method than was sent."""
+
 _PREFIX = "cf-access-"
 _ALWAYS = frozenset({"remote-user"})
 
@@ -68,5 +71,6 @@ class Names(dict[bytes, Kind]):
 
     def is_spoofable(self, lowered: str) -> bool:
         """Say whether the application must not see a header of this name, unless we put it there."""
-        dashed = lowered.replace("_", "-")
+        # Django's ASGI handler upper-cases names as text, which makes "SS" of the one letter of Latin-1 that two become
+        dashed = lowered.replace("_", "-").replace("\xdf", "ss")
         return dashed.startswith(_PREFIX) or dashed in self._scrubbed

@@ -6,7 +6,7 @@ from typing import Any
 from cfaccess_mw.core.decide import Given, Pass
 from cfaccess_mw.core.errors import DuplicateToken
 from cfaccess_mw.wire.cookies import read_cookies, without_ours
-from cfaccess_mw.wire.names import ASSERTION, EMAIL, Kind, Names
+from cfaccess_mw.wire.names import ASSERTION, EMAIL, METHOD_OVERRIDES, Kind, Names
 
 Scope = MutableMapping[str, Any]
 Header = tuple[bytes, bytes]
@@ -120,10 +120,14 @@ def values_of(scope: Scope, name: str) -> list[str]:
 
 
 def is_preflight(scope: Scope) -> bool:
-    """Say whether this is a CORS preflight (Fetch standard, section 4.8)."""
+    """Say whether this is a CORS preflight (Fetch standard, section 4.8).
+
+    No browser sends one that asks for another method to be served in its place.
+    """
     return (
         scope["type"] == "http"
         and scope["method"] == "OPTIONS"
         and value_of(scope, "origin") != ""
         and value_of(scope, "access-control-request-method") != ""
+        and not any(value_of(scope, name) for name in METHOD_OVERRIDES)
     )

@@ -63,6 +63,11 @@ class _Ending:
                 self.is_open = self._websocket = True
             case "http.response.start":
                 self._sized = any(name.lower() == b"content-length" for name, _ in message.get("headers", ()))
+                # an ordinary answer may be slow; a stream of events stays open from its start
+                self.is_open = any(
+                    name.lower() == b"content-type" and value.lower().startswith(b"text/event-stream")
+                    for name, value in message.get("headers", ())
+                )
             case "http.response.body":
                 self.is_open = bool(message.get("more_body", False))
             case "websocket.close":

@@ -1,5 +1,6 @@
 """What Quart's users do: factories, blueprints, views, ``require``, error handlers, WebSockets, its test client."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -375,3 +376,21 @@ def test_what_the_module_needs(alone: Path) -> None:
     )
     assert ended.returncode == 1
     assert "pip install 'cfaccess-mw[quart]'" in ended.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("kind", ["method", "partial", "object"])
+async def test_whatever_was_routed_before_is_protected(options: dict[str, Any], tokens: Tokens, kind: str) -> None:
+    class Pages:
+        async def page(self) -> str:
+            return "reached"
+
+        def __call__(self) -> str:
+            return "reached"
+
+    app = Quart("under_test")
+    access = QuartAccess(app, **options)
+    view: Any = {"method": Pages().page, "partial": functools.partial(Pages().page), "object": Pages()}[kind]
+    access.require(emails=ALICE)(app.route("/", endpoint="page")(view))
+    for name, status in (("alice", 200), ("bob", 403)):
+        answer = await app.test_client().get("/", headers={"Cf-Access-Jwt-Assertion": str(tokens[name])})
+        assert answer.status_code == status

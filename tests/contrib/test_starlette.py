@@ -436,3 +436,22 @@ async def test_a_refusal_raised_in_a_handler_is_told_and_says_to_whom(
         ("policy-denied", "not-permitted", "'/'")
     ]
     assert [request.identity.email for request in refused] == [BOB]
+
+
+async def test_a_refused_request_is_nobodys_even_in_the_task_of_another(
+    options: dict[str, Any], tokens: dict[str, str | None]
+) -> None:
+    seen: list[Any] = []
+
+    def on_error(conn: Any, error: Exception) -> PlainTextResponse:
+        seen.append(current_identity())
+        return PlainTextResponse("refused", 401)
+
+    backend = access.AccessBackend(Door(**options))
+    app = Starlette(
+        routes=[Route("/", lambda _: PlainTextResponse("reached"))],
+        middleware=[Middleware(AuthenticationMiddleware, backend=backend, on_error=on_error)],
+    )
+    assert (await get(app, "/", tokens["user"])).status == 200
+    assert (await get(app, "/", None)).status == 401
+    assert seen == [None]

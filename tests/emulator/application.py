@@ -129,7 +129,7 @@ async def _redirect(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def _bye(scope: Scope, receive: Receive, send: Send) -> None:
     await receive()
-    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.accept", "headers": [(b"set-cookie", b"a=1"), (b"set-cookie", b"b=2")]})
     await send({"type": "websocket.close", "code": 4321, "reason": "enough"})
 
 

@@ -187,6 +187,26 @@ class TestTheTeamsOwnHost:
         browser.cookies["acme.localhost"] = browser.former["acme.localhost"]  # as somebody would who had copied it
         assert browser.follow(answer.headers["location"]).status_code == 200
 
+    def test_signing_out_at_an_application_ends_everything_too(self, browser: "Browser") -> None:
+        browser.sign_in("app.localhost", "/")
+        browser.go("app.localhost", "/cdn-cgi/access/logout")
+        login = browser.go("app.localhost", "/").headers["location"]
+        assert browser.follow(login).status_code == 200  # the page, and not the way back
+
+    def test_a_revocation_by_nonce_ends_it_too(self, browser: "Browser") -> None:
+        browser.sign_in("app.localhost", "/")
+        token = jwt.decode(browser.cookie("app.localhost"), options={"verify_signature": False})
+        browser.emulator.revoke(nonce=token["identity_nonce"])
+        login = browser.go("app.localhost", "/").headers["location"]
+        assert browser.follow(login).status_code == 200
+
+    def test_whoever_signs_in_again_in_the_same_second_has_one(self, browser: "Browser") -> None:
+        browser.sign_in("app.localhost", "/")
+        browser.go("acme.localhost", "/cdn-cgi/access/logout")
+        browser.sign_in("app.localhost", "/")  # the clock stands still
+        login = browser.go("app.localhost", "/b").headers["location"]
+        assert browser.follow(login).status_code == 303
+
     def test_a_failed_login_leaves_none(self, browser: "Browser") -> None:
         login = browser.go("app.localhost", "/").headers["location"]
         browser.follow(login, method="POST", data={"other": "no address"})

@@ -167,6 +167,25 @@ class TestLogin:
         assert claims(client)["email"] == "zoe@example.com"
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.test%3f.localhost",
+        "evil.test%23.localhost",
+        "evil.test%5c.localhost",
+        "u%40evil.test%3f.localhost",
+        "x;%20script-src%20*%20.localhost",
+        "x%0d%0aSet-Cookie:%20a=b.localhost",
+        "[::1%25evil]",
+    ],
+)
+def test_a_host_that_leads_elsewhere_has_no_login_page(client: httpx.Client, method: str, host: str) -> None:
+    response = client.request(method, f"/cdn-cgi/access/login/{host}", data={"email": "alice@example.com"})
+    assert response.status_code == 404
+    assert "evil" not in response.headers.get("location", "") + response.headers["content-security-policy"]
+
+
 class TestPin:
     """The second step, for the look of it."""
 

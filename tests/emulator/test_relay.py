@@ -137,7 +137,88 @@ class TestKeptConnections:
             assert answer.count(b"HTTP/1.1 200 OK") == 2
 
 
+class TestWhoseAnswer:
+    """What an application sends behind an answer is nobody's, least of all the next visitor's."""
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            pytest.param("HTTP/1.1 304 Not Modified\nETag: x\n\n", id="a body with a 304"),
+            pytest.param("HTTP/1.1 204 No Content\nContent-Length: 46\n\n", id="a body with a 204"),
+            pytest.param("HTTP/1.1 200 OK\nContent-Length: 2\n\nok", id="more than declared"),
+            pytest.param("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2\nok\n0\n\n", id="more than the last chunk"),
+        ],
+    )
+    def test_surplus(self, emulate: Emulate, connect: Connect, answer: str) -> None:
+        surplus = f"{answer}HTTP/1.1 200 OK\nContent-Length: 7\n\nplanted".replace("\n", "\r\n").encode()
+
+        def serve(_: int, connection: socket.socket) -> None:
+            while read := head(connection):
+                connection.sendall(TestKeptConnections.OK if b" /mine " in read else surplus)
+
+        with behind(serve, emulate) as (_, emulator):
+            connect(emulator).get("/careless")
+            assert connect(emulator).get("/mine").text == "ok"
+
+
+class TestEarlyAnswers:
+    """An application may answer before it has read everything."""
+
+    @pytest.mark.parametrize("closes", [True, False])
+    def test_to_an_upload_that_is_not_read(self, emulate: Emulate, connect: Connect, closes: bool) -> None:
+        done = threading.Event()
+
+        def serve(_: int, connection: socket.socket) -> None:
+            connection.recv(1)
+            connection.sendall(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nbig")
+            if closes:
+                connection.shutdown(socket.SHUT_WR)
+            done.wait(PATIENCE)
+
+        with behind(serve, emulate) as (_, emulator):
+            response = connect(emulator).post("/", content=bytes(32 * _MEBIBYTE))
+            assert (response.status_code, response.text) == (413, "big")
+            done.set()
+
+    def test_both_directions_run_at_once(self, emulate: Emulate) -> None:
+        def serve(_: int, connection: socket.socket) -> None:
+            head(connection)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nfir")
+            connection.sendall(b"st!" if connection.recv(4) == b"more" else b"no!")
+
+        with behind(serve, emulate) as (_, emulator):
+            parts = urlsplit(emulator.url)
+            with socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE) as client:
+                client.sendall(b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: 4\r\n\r\n")
+                with client.makefile("rb") as answer:
+                    assert answer.readline() == b"HTTP/1.1 200 OK\r\n"
+                    while answer.readline() != b"\r\n":
+                        pass
+                    assert answer.read(3) == b"fir"
+                    client.sendall(b"more")
+                    assert answer.read() == b"st!"
+
+
 class TestForms:
+    def test_a_length_beside_chunks_is_dropped_from_an_answer(self, emulate: Emulate, connect: Connect) -> None:
+        both = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+        with behind(always(both), emulate) as (_, emulator):
+            response = connect(emulator).get("/")
+            assert response.text == "hello"
+            assert "content-length" not in response.headers
+
+    @pytest.mark.parametrize("length", [0, 4, 5, 6])
+    def test_a_length_beside_chunks_is_dropped_from_a_request(self, emulator: Emulator, length: int) -> None:
+        token = emulator.issuer.user(audience=emulator.audience)
+        lines = f"POST / HTTP/1.1\nHost: 127.0.0.1\nCf-Access-Token: {token}\nContent-Length: {length}\n"
+        answer = raw(emulator, f"{lines}Transfer-Encoding: chunked\nConnection: close\n\n5\nhello\n0\n\n")
+        assert b'"body": "hello"' in answer
+        assert b'"content-length"' not in answer
+
+    def test_a_status_that_is_none_is_no_answer(self, emulate: Emulate, connect: Connect) -> None:
+        with behind(always(b"HTTP/1.1 999 Hm\r\nContent-Length: 0\r\n\r\n"), emulate) as (_, emulator):
+            assert connect(emulator).get("/").status_code == 502
+
     @pytest.mark.parametrize(
         ("answer", "status", "body"),
         [

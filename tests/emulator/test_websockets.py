@@ -53,6 +53,13 @@ def test_the_handshake_is_a_request_like_any_other(emulator: Emulator, cookie: d
         assert websocket.response.headers["cf-ray"] == sent["cf-ray"]
 
 
+def test_the_application_s_own_headers_come_with_its_acceptance(emulator: Emulator, cookie: dict[str, str]) -> None:
+    with dial(emulator, "/bye", cookie) as websocket:
+        assert websocket.response is not None
+        assert websocket.response.headers.get_all("set-cookie") == ["a=1", "b=2"]
+        assert len(websocket.response.headers.get_all("sec-websocket-accept")) == 1
+
+
 def test_the_application_chooses_the_subprotocol(emulator: Emulator, cookie: dict[str, str]) -> None:
     with dial(emulator, "/echo", cookie, subprotocols=["one", "two"]) as websocket:
         assert websocket.subprotocol == "one"

@@ -287,6 +287,14 @@ def test_mistakes(kit: AccessKit, mistake: Callable[[AccessKit], object], messag
         mistake(kit)
 
 
+def test_a_rotation_is_forgotten_with_everything_else(kit: AccessKit) -> None:
+    before = kit.issuer.certs()
+    with kit.isolated():
+        kit.issuer.rotate()
+        assert kit.issuer.certs() != before
+    assert (kit.issuer.certs(), kit.issuer.retired) == (before, ())
+
+
 def test_nothing_is_held_by_a_kit_whose_environment_nobody_asked_for() -> None:
     kit = AccessKit()
     kit.options(), kit.user(), kit.service()

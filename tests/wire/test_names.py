@@ -16,6 +16,8 @@ from cfaccess_mw.wire.names import LONGEST, REMEMBERED, Kind, Names
         pytest.param(b"cf-access-", Kind.SPOOFABLE, id="prefix-alone"),
         pytest.param(b"cf-access-client-secret", Kind.SPOOFABLE, id="service-token"),
         pytest.param(b"cf_access_anything", Kind.SPOOFABLE, id="underscores"),
+        pytest.param(b"cf-acce\xdf-authenticated-user-email", Kind.SPOOFABLE, id="sharp-s-is-SS-in-capitals"),
+        pytest.param(b"cf-acce\xdf-jwt-assertion", Kind.SPOOFABLE, id="sharp-s-is-not-the-header"),
         pytest.param(b"remote-user", Kind.SPOOFABLE, id="remote-user"),
         pytest.param(b"Remote_User", Kind.SPOOFABLE, id="remote-user-underscore"),
         pytest.param(b"x-user", Kind.SPOOFABLE, id="named-by-the-operator"),

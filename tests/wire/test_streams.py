@@ -15,6 +15,7 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 
 START = {"type": "http.response.start", "status": 200, "headers": []}
 SIZED = {"type": "http.response.start", "status": 200, "headers": [(b"Content-Length", b"9")]}
+EVENTS = {**START, "headers": [(b"Content-Type", b"text/event-stream; charset=utf-8")]}
 PART = {"type": "http.response.body", "body": b"part", "more_body": True}
 LAST = {"type": "http.response.body", "body": b"last"}
 FAREWELL = {"type": "http.response.body", "body": b"", "more_body": False}
@@ -88,6 +89,7 @@ async def sent_by(app: App, *, seconds: float = 60, incoming: Message | None = N
         pytest.param(steps(START, LAST), [START, LAST], id="ordinary"),
         pytest.param(steps(100, START, LAST), [START, LAST], id="ordinary-and-slow"),
         pytest.param(steps(START, 100, LAST), [START, LAST], id="started-and-slow"),
+        pytest.param(steps(EVENTS, 100, PART, LAST), [EVENTS, FAREWELL], id="events-that-are-long-in-coming"),
         pytest.param(steps(START, LAST, 100), [START, LAST], id="background-work-goes-on"),
         pytest.param(steps(START, PART, 50, PART, LAST), [START, PART, PART, LAST], id="stream-ends-in-time"),
         pytest.param(steps(START, PART, 100, PART), [START, PART, FAREWELL], id="stream-is-ended"),

@@ -137,6 +137,21 @@ def check_emulator(**_: object) -> list[CheckMessage]:
     ]
 
 
+def check_hosts(**_: object) -> list[CheckMessage]:
+    """E012: the host that the rules look at is not the one that Django serves."""
+    config = _config()
+    if config is None or not settings.USE_X_FORWARDED_HOST or not any(rule.hosts for rule in config.ruleset):
+        return []
+    return [
+        Error(
+            "The rules name hosts and look at Host, but USE_X_FORWARDED_HOST has Django serve another one that the"
+            " client may name.",
+            hint="Leave out USE_X_FORWARDED_HOST: Cloudflare hands the Host on.",
+            id="cfaccess.E012",
+        )
+    ]
+
+
 def check_report_only(**_: object) -> list[CheckMessage]:
     """W020: what is meant for a while (``manage.py check --deploy``)."""
     config = _config()
@@ -152,7 +167,13 @@ def check_report_only(**_: object) -> list[CheckMessage]:
 
 
 Check = Callable[..., list[CheckMessage]]
-CHECKS: Final[tuple[Check, ...]] = (check_configuration, check_middleware, check_backend, check_emulator)
+CHECKS: Final[tuple[Check, ...]] = (
+    check_configuration,
+    check_middleware,
+    check_backend,
+    check_emulator,
+    check_hosts,
+)
 DEPLOYMENT_CHECKS: Final[tuple[Check, ...]] = (check_report_only,)
 
 

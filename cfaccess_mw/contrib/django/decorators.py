@@ -15,18 +15,20 @@ from typing import Any
 
 from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest
+from django.views import View as DjangoView
 
 from cfaccess_mw.contrib.django import conf
 from cfaccess_mw.contrib.django.asking import identity_of
 from cfaccess_mw.core.admission import NO_FACTS
+from cfaccess_mw.core.errors import ConfigurationError
 from cfaccess_mw.core.facts import Facts
 from cfaccess_mw.core.policy import Policy
-from cfaccess_mw.permission import Permission
+from cfaccess_mw.permission import NOT_GIVEN, Permission
 
 View = Callable[..., Any]
 
 
-def access_required(*policies: Policy | Mapping[str, Any] | View, service: Any = None, **criteria: Any) -> Any:
+def access_required(*policies: Policy | Mapping[str, Any] | View, service: Any = NOT_GIVEN, **criteria: Any) -> Any:
     """Let a view be called only for those who may; a function, or a coroutine function.
 
     Refusals are the door's. For class-based views see :class:`AccessRequiredMixin`.
@@ -55,6 +57,19 @@ class AccessRequiredMixin:
     """
 
     access_permission = Permission()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Refuse a view that would never ask.
+
+        Raises:
+            ConfigurationError: The mixin stands behind Django's own views.
+        """
+        super().__init_subclass__(**options)
+        order = cls.__mro__
+        if DjangoView in order and order.index(DjangoView) < order.index(AccessRequiredMixin):
+            raise ConfigurationError(
+                f"{cls.__name__}: AccessRequiredMixin stands behind Django's view, which never asks it; put it first"
+            )
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Ask, then go on."""

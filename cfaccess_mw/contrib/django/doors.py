@@ -71,6 +71,13 @@ class Doors:
             return _as_django(await self.asgi.response(error, scope_of(request)))
         return _as_django(await sync_to_async(self.wsgi.response)(error, environ_of(request)))
 
+    def tell(self, error: Refused, request: HttpRequest) -> None:
+        """Tell the listeners of a refusal that was made behind the door."""
+        if _is_asgi(request):
+            self.asgi.tell(error, scope_of(request))
+        else:
+            self.wsgi.tell(error, environ_of(request))
+
     def facts(self, request: HttpRequest) -> Facts:
         """What a request says of its client, as far as it is believed."""
         return self.asgi.facts(request.scope) if _is_asgi(request) else self.wsgi.facts(request.META)

@@ -78,7 +78,11 @@ class AccessMiddleware(_Either):
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer a refusal that a view raised; Django calls this in a thread."""
-        return conf.doors().response(exception, request) if isinstance(exception, Refused) else None
+        if not isinstance(exception, Refused):
+            return None
+        doors = conf.doors()
+        doors.tell(exception, request)
+        return doors.response(exception, request)
 
 
 class AccessUserMiddleware(_Either):
@@ -97,11 +101,11 @@ class AccessUserMiddleware(_Either):
     """
 
     def __init__(self, get_response: GetResponse) -> None:
-        from cfaccess_mw.contrib.django.sessions import abind, bind  # noqa: PLC0415 - it needs django.contrib.auth
+        from cfaccess_mw.contrib.django.sessions import abind, bind, claim  # noqa: PLC0415 - it needs django.contrib.auth
 
         super().__init__(get_response)
         conf.users()
-        self._bind, self._abind = bind, abind
+        self._bind, self._abind, self._claim = bind, abind, claim
 
     def __call__(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
         """Make the session and the user those of whoever is asking, then pass on."""
@@ -112,16 +116,24 @@ class AccessUserMiddleware(_Either):
         try:
             self._bind(request, identity_of(request))
         except Refused as refusal:
-            return conf.doors().response(refusal, request)
-        return self.get_response(request)
+            doors = conf.doors()
+            doors.tell(refusal, request)
+            return doors.response(refusal, request)
+        response = self.get_response(request)
+        self._claim(request, identity_of(request))
+        return response
 
     async def _on_loop(self, request: HttpRequest) -> HttpResponse:
         _check_order(request)
         try:
             await self._abind(request, identity_of(request))
         except Refused as refusal:
-            return await conf.doors().aresponse(refusal, request)
-        return await self.get_response(request)
+            doors = conf.doors()
+            doors.tell(refusal, request)
+            return await doors.aresponse(refusal, request)
+        response = await self.get_response(request)
+        self._claim(request, identity_of(request))
+        return response
 
 
 def _check_order(request: HttpRequest) -> None:

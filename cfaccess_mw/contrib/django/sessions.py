@@ -47,7 +47,7 @@ def bind(request: HttpRequest, identity: Identity | None) -> None:
             _lose(request)
         return
     here = _owner(identity)
-    if owner == here:
+    if owner == here and auth.SESSION_KEY in request.session:
         return
     if owner is not None and owner[0] != here[0]:
         _end(request)
@@ -62,10 +62,26 @@ def bind(request: HttpRequest, identity: Identity | None) -> None:
 async def abind(request: HttpRequest, identity: Identity | None) -> None:
     """Do the same on an event loop; the database is asked in a thread."""
     owner = await request.session.aget(SESSION_KEY)
-    if owner is not None and identity is not None and owner == _owner(identity):
+    if owner is not None and identity is not None and owner == _owner(identity) and auth.SESSION_KEY in request.session:
         request.access_bound = True
         return
     await sync_to_async(bind)(request, identity)
+
+
+def claim(request: HttpRequest, identity: Identity | None) -> None:
+    """Make a session that a view has begun, or logged somebody in to, that of whoever was asking.
+
+    It holds for those too who are no Django user: what was kept for one person is never shown to the next.
+
+    Args:
+        request: A request that was answered.
+        identity: Who was asking.
+    """
+    session = request.session
+    if identity is None or identity.kind != "user" or not session.modified:
+        return
+    if not session.is_empty() and SESSION_KEY not in session:
+        session[SESSION_KEY] = _owner(identity)
 
 
 def sign_in(request: HttpRequest, identity: Identity) -> Any | None:
@@ -130,6 +146,7 @@ def _lose(request: HttpRequest) -> None:
 def _end(request: HttpRequest) -> None:
     _log.info("a session ended: its owner is not asking any more")
     auth.logout(request)
+    _become(request, AnonymousUser())  # ``auser`` too, which may have been asked before us
 
 
 def _become(request: HttpRequest, user: Any) -> None:

@@ -85,7 +85,8 @@ class Asking:
         """
         decision = self._decision if token is None else None
         if decision is None:
-            decision = self.door.demand(self.brought if token is None else {**self.brought, ASSERTION_KEY: token})
+            brought = self._as_served()
+            decision = self.door.demand(brought if token is None else {**brought, ASSERTION_KEY: token})
             if token is None or isinstance(decision, Pass):
                 self._decision = decision
         if isinstance(decision, Refusal):
@@ -112,11 +113,26 @@ class Asking:
 
     def facts(self) -> Facts:
         """What the request says of its client; its method is the one that the view is going to serve."""
-        return self.door.facts({**self.brought, "REQUEST_METHOD": request.method})
+        return self.door.facts(self._as_served())
+
+    def check_method(self) -> None:
+        """Ask the rules again where a middleware behind the door made another method of the one that was sent.
+
+        Raises:
+            Refused: That one is not for them.
+        """
+        if request.method == self.brought.get("REQUEST_METHOD"):
+            return
+        decision = self.door.decide(self._as_served())
+        if isinstance(decision, Refusal):
+            raise decision.error
 
     def response(self, error: Refused) -> Response:
         """The answer of the door to this request, where it is refused."""
         return self.door.response(error, self.brought)
+
+    def _as_served(self) -> Environ:
+        return {**self.brought, "REQUEST_METHOD": request.method} if has_request_context() else self.brought
 
     def _said(self) -> Environ:
         return {key: self.brought[key] for key in _BROUGHT if key in self.brought}

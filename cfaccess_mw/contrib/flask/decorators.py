@@ -12,7 +12,7 @@ from cfaccess_mw.contrib.flask.marks import mark
 from cfaccess_mw.core.errors import NotPermitted
 from cfaccess_mw.core.identity import Identity
 from cfaccess_mw.core.policy import Policy
-from cfaccess_mw.permission import Permission
+from cfaccess_mw.permission import NOT_GIVEN, Permission
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -48,7 +48,7 @@ def validate_identity(identify: Callable[[dict[str, Any]], object]) -> Callable[
 
 def require(
     *policies: Policy | Mapping[str, Any],
-    service: bool | str | Iterable[str] | None = None,
+    service: bool | str | Iterable[str] | None = NOT_GIVEN,
     **criteria: Any,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Let only those into a view whom policies let in; see :class:`~cfaccess_mw.permission.Permission`.
@@ -66,7 +66,7 @@ def require(
     def check(identity: Identity, asking: Asking) -> None:
         permission.demand_blocking(identity, asking.facts())
 
-    words = [*(["policies"] if policies else []), *(["service"] if service else []), *criteria]
+    words = [*(["policies"] if policies else []), *(["service"] if service not in (None, NOT_GIVEN) else []), *criteria]
     return lambda f: _demanding(Demand(name=f"require({', '.join(words)})", check=check), f)
 
 

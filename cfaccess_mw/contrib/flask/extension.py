@@ -13,6 +13,7 @@ from cfaccess_mw.contrib.flask.configuration import check_rules, configuration
 from cfaccess_mw.contrib.flask.installation import Installation, installation
 from cfaccess_mw.core.errors import Unauthenticated
 from cfaccess_mw.core.policy import Policy
+from cfaccess_mw.permission import NOT_GIVEN
 from cfaccess_mw.protection import Protection
 
 P = ParamSpec("P")
@@ -106,7 +107,7 @@ class CfAccess:
     def require(
         self,
         *policies: Policy | Mapping[str, Any],
-        service: bool | str | Iterable[str] | None = None,
+        service: bool | str | Iterable[str] | None = NOT_GIVEN,
         **criteria: Any,
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """As the function of this name."""

@@ -76,6 +76,7 @@ class Installation:
             with self._beginning:
                 before = self._look_around() if self._demands is None else self._demands
         asking = self.asking()
+        asking.check_method()
         g.cfaccess_identity = request.environ.get(IDENTITY)
         if before:
             for name in (None, *reversed(request.blueprints)):

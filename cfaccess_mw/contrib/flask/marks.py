@@ -6,6 +6,7 @@ called; so ours marks the function, and whatever that wraps, and the marks are l
 
 import inspect
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final
 
 from cfaccess_mw.contrib.flask.asking import Demand
@@ -46,6 +47,6 @@ def wrapped(view: Any) -> Iterator[Any]:
     """A view, what it wraps, what that wraps, and so on."""
     for _ in range(_DEEPEST):
         yield view
-        view = getattr(view, "__wrapped__", None)
+        view = view.func if isinstance(view, partial) else getattr(view, "__wrapped__", None)
         if view is None:
             return

@@ -22,6 +22,7 @@ from django.test import override_settings
 from cfaccess_mw import Rule
 from cfaccess_mw.contrib.django import conf
 from cfaccess_mw.emulator.issuer import Issuer
+from tests.contrib.django import urls  # noqa: F401 - here: its views keep the settings that they are made under
 from tests.contrib.django.asking import WAYS, Client
 from tests.tokens import AUD
 

@@ -7,6 +7,7 @@ from django.core.checks import run_checks
 from django.test import override_settings
 
 from cfaccess_mw import Rule
+from cfaccess_mw.contrib.django import checks
 from cfaccess_mw.contrib.django.backends import AccessBackend
 from cfaccess_mw.contrib.django.middleware import AccessMiddleware
 from tests.contrib.django.conftest import ROBOT
@@ -132,3 +133,11 @@ def test_the_message_is_the_mistakes() -> None:
     assert messages == [
         "CFACCESS: audience: is missing in CFACCESS; give the Application Audience (AUD) tag of the Access application"
     ]
+
+
+@pytest.mark.parametrize(("forwarded", "expected"), [(True, ["cfaccess.E012"]), (False, [])])
+def test_django_serves_the_host_that_the_rules_look_at(forwarded: bool, expected: list[str]) -> None:
+    rule = {"pattern": "/www/*", "access": "public", "hosts": ["www.example.com"]}
+    door = {"team": "acme", "audience": AUD, "rules": [rule], "host_routing": True}
+    with override_settings(CFACCESS=door, USE_X_FORWARDED_HOST=forwarded):
+        assert [found.id for found in checks.check_hosts()] == expected

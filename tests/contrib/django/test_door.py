@@ -12,6 +12,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import got_request_exception
 from django.http import HttpRequest
 from django.test import override_settings
+from django.views import View
 from django.views.debug import (
     ExceptionReporter,
     SafeExceptionReporterFilter,
@@ -22,6 +23,7 @@ from cfaccess_mw import ConfigurationError, Rule, current_identity
 from cfaccess_mw.asgi import AccessMiddleware as AsgiDoor
 from cfaccess_mw.contrib.django import conf
 from cfaccess_mw.contrib.django.asking import identity_of
+from cfaccess_mw.contrib.django.decorators import AccessRequiredMixin
 from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.protection import Protection
 from cfaccess_mw.wsgi import AccessMiddleware as WsgiDoor
@@ -375,3 +377,18 @@ def test_the_assertion_is_in_no_error_report(
         report = reported()
     assert word in report
     assert (re.search("eyJ[A-Za-z0-9_-]+[.]eyJ", report) is None) is hidden
+
+
+def test_a_mixin_that_is_never_asked_is_a_mistake() -> None:
+    with pytest.raises(ConfigurationError, match="put it first"):
+        type("Behind", (View, AccessRequiredMixin), {})
+    type("Before", (AccessRequiredMixin, View), {})
+
+
+@pytest.mark.parametrize("path", ["/function", "/afunction"])
+def test_refusals_of_views_are_told(door: dict[str, Any], database: None, team: Issuer, way: str, path: str) -> None:
+    told: list[str] = []
+    with override_settings(CFACCESS={**door, "listeners": [lambda event: told.append(event.name)]}):
+        assert Client(team, way).get(path, "bob@example.com").status == 403
+    conf.forget(setting=conf.DOOR)
+    assert told == ["policy-denied"]

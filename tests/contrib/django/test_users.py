@@ -11,6 +11,7 @@ from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.contrib.sessions.models import Session
 from django.core.exceptions import PermissionDenied
 from django.test import override_settings
+from django.utils.decorators import async_only_middleware
 
 from cfaccess_mw import ConfigurationError
 from cfaccess_mw.contrib.django import conf
@@ -489,3 +490,29 @@ def test_two_first_requests_at_once_make_one_user(identity: Identity) -> None:
     with users(create=True):
         user = Slow().authenticate(None, access=identity)
     assert user == User.objects.get()
+
+
+@async_only_middleware
+def asking_early(get_response: Any) -> Any:
+    """A middleware between Django's and ours that wants to know the user."""
+
+    async def middleware(request: Any) -> Any:
+        await request.auser()
+        return await get_response(request)
+
+    return middleware
+
+
+@pytest.mark.parametrize("way", ["asgi", "wsgi-on-loop"], indirect=True)
+def test_nobody_is_the_user_of_an_ended_session(project: None, team: Any, way: str, alice: Any) -> None:
+    early = [*MIDDLEWARE[: MIDDLEWARE.index(USERS)], f"{__name__}.asking_early", *MIDDLEWARE[MIDDLEWARE.index(USERS) :]]
+    with override_settings(MIDDLEWARE=early):
+        client = Client(team, way)
+    assert who(client, ALICE, "/auser") == "alice"
+    assert who(client, "stranger@example.com", "/auser") == ""
+
+
+def test_what_was_kept_for_somebody_is_not_shown_to_the_next(client: Client) -> None:
+    assert client.page("/keep", ALICE).json["kept"] is None
+    assert client.page("/keep", ALICE).json["kept"] == ALICE
+    assert client.page("/keep", BOB).json["kept"] is None

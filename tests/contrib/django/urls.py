@@ -55,6 +55,13 @@ async def auser(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"user": found.get_username(), "session": bool(request.session.session_key)})
 
 
+def keep(request: HttpRequest) -> HttpResponse:
+    """Keeps who was asking, and says what was kept before."""
+    kept = request.session.get("kept")
+    request.session["kept"] = request.access.email
+    return JsonResponse({"kept": kept})
+
+
 def stream(request: HttpRequest) -> HttpResponse:
     """Parts that ask who is asking."""
 
@@ -188,6 +195,7 @@ urlpatterns = [
     path("whoami", whoami),
     path("awhoami", awhoami),
     path("user", user),
+    path("keep", keep),
     path("auser", auser),
     path("stream", stream),
     path("astream", astream),

@@ -261,6 +261,81 @@ def test_the_client_is_who_the_server_says(make: Make, alice: Headers) -> None:
         assert answer.status_code == expected
 
 
+@pytest.mark.parametrize("header", ["X-Forwarded-Prefix", "X-Script-Name"])
+@pytest.mark.parametrize(
+    ("rule", "audience"),
+    [
+        pytest.param({"pattern": "/static/*", "access": "public"}, None, id="public"),
+        pytest.param(
+            {"pattern": "/static/*", "access": "token", "audience": OTHER_AUD}, OTHER_AUD, id="another-application"
+        ),
+    ],
+)
+def test_a_mount_that_a_client_names_opens_nothing(
+    make: Make, team: Team, header: str, rule: dict[str, str], audience: str | None
+) -> None:
+    app, _ = make(protect_all=True, rules=[rule])
+    app.add_url_rule("/admin", "admin", lambda: "reached")
+    inside: Any = app.wsgi_app
+
+    def mounting(environ: dict[str, Any], start_response: Any) -> Any:
+        key = f"HTTP_{header.upper().replace('-', '_')}"
+        return inside({**environ, "SCRIPT_NAME": environ.get(key, "")}, start_response)
+
+    app.wsgi_app = mounting  # type: ignore[method-assign]
+    headers = with_token(team.token(audience=audience)) if audience else {}
+    client = app.test_client()
+    for mount in ("", "/static", "/static/x"):
+        assert client.get("/admin", headers={**headers, header: mount}).status_code == 401
+    assert client.get("/admin", headers=with_token(team.token(), **{header: "/app"})).text == "reached"
+
+
+def test_proxy_fix_does_not_open_what_a_client_names(make: Make) -> None:
+    app, _ = make(protect_all=True, rules=[Rule.public("/static/*")])
+    app.add_url_rule("/admin", "admin", lambda: "reached")
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_prefix=1)  # type: ignore[method-assign]
+    assert app.test_client().get("/admin", headers={"X-Forwarded-Prefix": "/static"}).status_code == 401
+
+
+# Another method than was sent
+
+
+def _overriding(app: Any) -> Any:
+    def overriding(environ: dict[str, Any], start_response: Any) -> Any:
+        by_query = environ.get("QUERY_STRING", "").partition("_method=")[2]
+        method = environ.get("HTTP_X_HTTP_METHOD_OVERRIDE") or by_query or environ["REQUEST_METHOD"]
+        return app({**environ, "REQUEST_METHOD": method}, start_response)
+
+    return overriding
+
+
+@pytest.mark.parametrize("protect_all", [True, False])
+@pytest.mark.parametrize("by", ["header", "query"])
+def test_a_preflight_that_is_served_as_something_else_needs_somebody(team: Team, protect_all: bool, by: str) -> None:
+    app = Flask("overriding")
+    app.wsgi_app = _overriding(app.wsgi_app)  # type: ignore[method-assign]
+    CfAccess(app, protect_all=protect_all, allow_preflight=True, **team.options)
+    app.add_url_rule("/", "home", login_required(lambda: "reached"), methods=["DELETE"])
+    headers = {"Origin": "https://a.example", "Access-Control-Request-Method": "DELETE"}
+    path = "/" if by == "header" else "/?_method=DELETE"
+    override = {"X-HTTP-Method-Override": "DELETE"} if by == "header" else {}
+    assert app.test_client().options(path, headers=headers | override).status_code == 401
+    assert app.test_client().options("/", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("by", ["header", "query"])
+def test_rules_are_asked_about_the_method_that_is_served(team: Team, alice: Headers, by: str) -> None:
+    app = Flask("overriding")
+    app.wsgi_app = _overriding(app.wsgi_app)  # type: ignore[method-assign]
+    CfAccess(app, protect_all=True, rules=[Rule.public("/", methods=["GET"])], **team.options)
+    app.add_url_rule("/", "home", lambda: "reached", methods=["GET", "DELETE"])
+    path, override = ("/", {"X-HTTP-Method-Override": "DELETE"}) if by == "header" else ("/?_method=DELETE", {})
+    client = app.test_client()
+    assert client.get("/").status_code == 200
+    assert client.get(path, headers=override).status_code == 401
+    assert client.get(path, headers=alice | override).status_code == 200
+
+
 # Keys that are not at hand yet
 
 
