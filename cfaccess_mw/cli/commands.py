@@ -1,5 +1,6 @@
 """Which commands are there, and what do they take?"""
 
+import os
 import sys
 
 import click
@@ -30,6 +31,8 @@ def cfaccess() -> None:
     and so on, and the .toml file that CFACCESS_CONFIG names. They exit with 0 if all is well, 1 if something is refused
     or wrong, 2 if the question or the configuration cannot be used, and 3 if somebody cannot be reached.
     """
+    if os.environ.get("NO_COLOR"):  # https://no-color.org; click does not look
+        click.get_current_context().color = False
 
 
 for command in (

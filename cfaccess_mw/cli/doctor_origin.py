@@ -5,11 +5,12 @@ import json
 import time
 from collections.abc import Iterator
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from cfaccess_mw.cli.findings import Finding, good, lacking, wrong
 from cfaccess_mw.cli.probe import Answer, probe
 from cfaccess_mw.core.config import AccessConfig
-from cfaccess_mw.core.errors import FetchError
+from cfaccess_mw.core.errors import AmbiguousHost, FetchError
 from cfaccess_mw.wire.login import LOGIN_PATH
 
 _ABOUT: Final = "origin"
@@ -39,7 +40,7 @@ def examine_origin(
         kid: A key id that the team publishes.
         websocket: Whether to try a WebSocket handshake too.
     """
-    if config.table.find("GET", path, None, "", host).may_open:
+    if config.table.find("GET", path, None, "", host or urlsplit(url).netloc.rpartition("@")[2]).may_open:
         yield wrong(_ABOUT, "the rules let everybody in at this path", "give the address of a path that needs a token")
         return
     for what, headers in _tries(config, kid, websocket=websocket):
@@ -92,6 +93,9 @@ def _judged(what: str, answer: Answer, config: AccessConfig) -> Finding:
         return wrong(_ABOUT, f"{what}: Cloudflare answers there", "give the address of the origin itself")
     if code in ("keys-unavailable", "identity-unavailable"):
         return wrong(_ABOUT, f"{what}: the origin has no keys ({code})", "run cfaccess doctor on that machine")
+    if code == AmbiguousHost.code:
+        says = f"{what}: refused for the Host header ({status} {code}), whoever asks"
+        return wrong(_ABOUT, says, "name a host that the rules have by --host")
     if code:
         return good(_ABOUT, f"{what}: refused ({status} {code})")
     location = answer.headers.get("location", "")

@@ -24,6 +24,9 @@ _log = logging.getLogger("cfaccess_mw")
 IDENTITY_HEADERS: Final = ("remote-user", EMAIL, "x-cfaccess-kind", "x-cfaccess-id")
 """What says who is asking; the proxy hands them on in the place of what the client sent."""
 
+REFUSED_PATH: Final = "/refused"
+"""Where a proxy asks once more what it was refused, for the answer itself; nobody is let in here."""
+
 _NO_STORE: Final = (b"cache-control", b"no-store")
 
 
@@ -63,6 +66,8 @@ class ForwardAuth:
             _log.warning("%s", mistake)
             await _refuse(send, 400, "bad-forwarding", "It is not clear which request is asked about.")
             return
+        if scope["path"] == REFUSED_PATH:
+            original[REFUSED_PATH] = True
         await self._door(original, receive, _whole(send))
 
     async def _admit(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
@@ -71,6 +76,11 @@ class ForwardAuth:
             for event in ("startup", "shutdown"):
                 await receive()
                 await send({"type": f"lifespan.{event}.complete"})
+            return
+        if REFUSED_PATH in scope:
+            # He was refused a moment ago, and the application has not seen his request: a 200 would say that it has.
+            detail = "This was refused a moment ago, and would not be now; try again."
+            await _refuse(send, 503, "asked-too-late", detail, (b"retry-after", b"1"))
             return
         headers = [_NO_STORE, *self._headers(scope[IDENTITY_KEY])]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -102,13 +112,14 @@ def _whole(send: "Send") -> "Send":
     return sending
 
 
-async def _refuse(send: "Send", status: int, code: str, detail: str) -> None:
+async def _refuse(send: "Send", status: int, code: str, detail: str, *more: tuple[bytes, bytes]) -> None:
     problem: dict[str, Any] = {"type": f"urn:cfaccess:refusal:{code}", "status": status, "code": code, "detail": detail}
     body = json.dumps(problem).encode()
     headers = [
         (b"content-type", b"application/problem+json"),
         (b"content-length", str(len(body)).encode("ascii")),
         _NO_STORE,
+        *more,
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

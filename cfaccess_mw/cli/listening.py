@@ -1,6 +1,7 @@
 """Where does a command's server listen, and how does it end? On uvicorn, whose own options are left at their safest."""
 
 import os
+import signal
 import socket
 import stat
 from contextlib import suppress
@@ -88,6 +89,9 @@ def listen(application: "ASGIApp", server: socket.socket, *, log_level: str) -> 
     """
     config = uvicorn().Config(application, log_level=log_level, **OPTIONS)
     has_started, path = True, server.getsockname() if server.family == socket.AF_UNIX else None
+    # uvicorn ends in order, and then sends itself the signal once more, as it found it: by its default nothing below
+    # would be reached.
+    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         uvicorn().Server(config).run(sockets=[server])
     except KeyboardInterrupt:
@@ -95,9 +99,14 @@ def listen(application: "ASGIApp", server: socket.socket, *, log_level: str) -> 
     except SystemExit:  # said by uvicorn, after the application's own words
         has_started = False
     finally:
+        signal.signal(signal.SIGTERM, before)
         if path is not None:
             with suppress(OSError):
                 os.unlink(path)
         server.close()
     if not has_started:
         raise Mistake("the application did not start; what it says is above")
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

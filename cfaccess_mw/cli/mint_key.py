@@ -42,7 +42,7 @@ def development_key(path: Path) -> tuple[SigningKey, bool]:
     Raises:
         ConfigurationError: The file holds something else, or cannot be read or written.
     """
-    if path.exists():
+    if os.path.exists(path):  # unlike Path.exists(), it raises nothing
         return _read(path), False
     key = _marked(SigningKey.generate(now=time.time()))
     pem = key.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii")
@@ -57,7 +57,7 @@ def publish(key: SigningKey, path: Path) -> None:
         ConfigurationError: Something else stands in that file, or it cannot be written.
     """
     document = {"keys": [key.jwk()]}
-    if not path.exists():
+    if not os.path.exists(path):
         _write(path, document, mode=0o644)
     elif read_object("jwks", str(path)) != document:
         raise ConfigurationError(

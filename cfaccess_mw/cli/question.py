@@ -86,6 +86,8 @@ def ask(config: AccessConfig, question: Question) -> Answer:
         question.host,
         replace(facts, identity=identity),
     )
+    if "?" in question.path or "%" in question.path:
+        unheard.append("the path is taken as it is once decoded, without a query: '?' and '%' are parts of it here")
     if config.allow_preflight and question.method == "OPTIONS" and explanation.outcome == "refused":
         unheard.append("a CORS preflight with Origin and Access-Control-Request-Method passes: allow_preflight")
     return Answer(

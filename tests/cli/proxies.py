@@ -7,7 +7,7 @@ import socketserver
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -70,14 +70,16 @@ def telling() -> Iterator[int]:
 
 
 @contextmanager
-def proxying(kind: str, folder: Path, *, service: int, upstream: int) -> Iterator[int]:
-    """Run a proxy as its example says, on other ports, and give its own."""
+def proxying(
+    kind: str, folder: Path, *, service: int, upstream: int, change: Callable[[str], str] = str
+) -> Iterator[int]:
+    """Run a proxy as its example says, on other ports and with a change, and give its own."""
     program = shutil.which(kind, path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
     if program is None:
         pytest.skip(f"{kind} is not installed")
     port = free_port()
     name = {"nginx": "nginx.conf", "caddy": "Caddyfile"}[kind]
-    text = (EXAMPLES / name).read_text(encoding="utf-8")
+    text = change((EXAMPLES / name).read_text(encoding="utf-8"))
     for there, here in (("9180", service), ("8000", upstream), ("8080", port)):
         assert there in text
         text = text.replace(there, str(here))

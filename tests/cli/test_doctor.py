@@ -426,6 +426,17 @@ def test_a_path_that_is_open_proves_nothing(issuer: Issuer, folder: Path, run: R
     assert (level, said.partition(";")[0]) == ("wrong", "the rules let everybody in at this path")
 
 
+def test_a_host_that_no_rule_has_proves_nothing(issuer: Issuer, folder: Path, run: Run) -> None:
+    rules = "host_routing = true\n[[rules]]\npattern = '/certs'\naccess = 'public'\nhosts = ['docs.example.com']"
+    config = write_team(folder, issuer, rules)
+    problem = b'{"type": "urn:cfaccess:refusal:ambiguous-host"}'
+    script = says("content-type: application/problem+json", status="400 No", body=problem)
+    with serving(script) as server:
+        origin = examined(run, "--config", config, "--origin", server.url, status=1)["origin"]
+    assert {level for level, _ in origin} == {"wrong"}
+    assert all("name a host that the rules have by --host" in said for _, said in origin)
+
+
 def test_the_command_line_is_checked(run: Run) -> None:
     for words in (("--host", "x"), ("--websocket",)):
         assert "--origin" in run("doctor", *words, status=2).stderr

@@ -320,3 +320,15 @@ def test_a_shell_gets_its_script(shell_: str, mark: str, run: Run, monkeypatch: 
 def test_what_the_script_asks_is_answered() -> None:
     environment = {"_CFACCESS_COMPLETE": "bash_complete", "COMP_WORDS": "cfaccess do", "COMP_CWORD": "1"}
     assert shell(environment=environment).stdout.splitlines() == ["plain,doctor"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no such terminals")
+@pytest.mark.parametrize(("environment", "is_coloured"), [({}, True), ({"NO_COLOR": "1"}, False)], ids=["", "NO_COLOR"])
+def test_whoever_wants_no_colours_has_none(environment: dict[str, str], is_coloured: bool, folder: Path) -> None:
+    (folder / "e.toml").write_text('[[expectations]]\npath = "/healthz"\nexpect = "open"\n')
+    outer, terminal = os.openpty()
+    words = ("rules", "--config", "access.toml", "--check", "e.toml")
+    shell(*words, environment={"PYTHONPATH": str(Path(__file__).parents[2]), **environment}, stdout=terminal)
+    os.close(terminal)
+    assert (b"\x1b[" in os.read(outer, 4_096)) is is_coloured
+    os.close(outer)

@@ -66,11 +66,11 @@ class Proxy:
         """Ask about a request."""
         return await self.send([*question(self.kind, **about), *headers])
 
-    async def send(self, headers: Pairs) -> httpx.Response:
+    async def send(self, headers: Pairs, *, path: str = "/") -> httpx.Response:
         """Send headers as they are."""
         transport = httpx.ASGITransport(app=self._served)
         async with httpx.AsyncClient(transport=transport, base_url="http://auth") as client:
-            request = client.build_request("GET", "/")
+            request = client.build_request("GET", path)
             request.headers = httpx.Headers([(name.encode(), value.encode("latin-1")) for name, value in headers])
             return await client.send(request)
 
@@ -287,3 +287,13 @@ async def test_what_is_no_question_is_declined(issuer: Issuer) -> None:
     service = ForwardAuth(configuration(issuer), proxy="nginx", trusted=TrustedPeers(["loopback"]))
     await service({"type": "websocket", "client": ("127.0.0.1", 1), "headers": []}, receive, send)
     assert sent == [{"type": "websocket.close"}]
+
+
+async def test_where_the_refusal_is_asked_for_nobody_is_let_in(proxy: Proxy, issuer: Issuer) -> None:
+    """A 200 there would reach the client, and the application would never have seen the request."""
+    pairs = [*question(proxy.kind, method="POST"), ("cf-access-jwt-assertion", fresh(issuer))]
+    assert (await proxy.send(pairs)).status_code == 200
+    late = await proxy.send(pairs, path="/refused")
+    assert (late.status_code, late.json()["code"], late.headers["retry-after"]) == (503, "asked-too-late", "1")
+    assert "remote-user" not in late.headers
+    assert (await proxy.send(question(proxy.kind), path="/refused")).json()["code"] == "no-token"

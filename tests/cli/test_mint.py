@@ -166,3 +166,9 @@ def test_nothing_else_is_overwritten(run: Run) -> None:
 )
 def test_mistakes(arguments: tuple[str, ...], message: str, run: Run) -> None:
     assert message in run("mint", *arguments, status=2).stderr
+
+
+@pytest.mark.parametrize("option", ["--key", "--jwks"])
+def test_a_name_that_no_file_can_have_is_one_sentence(option: str, run: Run) -> None:
+    result = run("mint", "alice@example.com", "--team", "acme", "--audience", AUD, option, 300 * "a", status=2)
+    assert "cannot be written (File name too long)" in result.output

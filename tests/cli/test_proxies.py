@@ -28,6 +28,18 @@ pattern = "/office"
 allow = {{ ips = ["198.51.100.0/24"] }}
 """
 
+# Two hosts with one service behind two servers of a proxy.
+HOSTS = """
+[[rules]]
+pattern = "/docs/*"
+access = "public"
+hosts = ["pub.example.com"]
+[[rules]]
+pattern = "/docs/*"
+deny = true
+hosts = ["admin.example.com"]
+"""
+
 NAMES = ("HTTP_REMOTE_USER", "HTTP_CF_ACCESS_AUTHENTICATED_USER_EMAIL", "HTTP_X_CFACCESS_KIND", "HTTP_X_CFACCESS_ID")
 SPOOFED = (
     "Remote-User: mallory",
@@ -44,6 +56,50 @@ ELSEWHERE = (
     "X-Forwarded-Host: elsewhere.example.com",
     "X-Real-IP: 198.51.100.7",
 )
+
+
+def _two_servers(text: str) -> str:
+    """Of nginx: the server of the example under two names."""
+    at = text.index("server {\n    listen")
+    return text[:at] + "".join(
+        text[at:].replace("listen", f"server_name {name};\n    listen", 1)
+        for name in ("pub.example.com", "admin.example.com")
+    )
+
+
+def _behind_another(text: str) -> str:
+    """Of Caddy: it trusts what stands before it, whose headers are the client's."""
+    return text.replace("uri /\n", "uri /\n\t\t\ttrusted_proxies 127.0.0.1/8\n")
+
+
+HOSTILE = {"nginx": _two_servers, "caddy": _behind_another}
+
+
+@pytest.fixture(scope="module", params=["nginx", "caddy"])
+def hosts(request: pytest.FixtureRequest, issuer: Issuer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """A proxy of several hosts, of which the rules speak."""
+    folder = tmp_path_factory.mktemp(request.param)
+    config = write_team(folder, issuer, f"host_routing = true\n{HOSTS}")
+    words = ("forward-auth", "--config", config, "--proxy", request.param, "--trust", "loopback", "--port", "0")
+    with (
+        telling() as upstream,
+        commanding(*words, folder=folder) as service,
+        proxying(request.param, folder, service=service.port, upstream=upstream, change=HOSTILE[request.param]) as port,
+    ):
+        yield port
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(request("http://admin.example.com/docs/x", host="pub.example.com"), id="request-line"),
+        pytest.param(
+            request("/docs/x", "X-Forwarded-Host: pub.example.com", host="admin.example.com"), id="forwarded-host"
+        ),
+    ],
+)
+def test_the_host_that_is_asked_about_is_the_one_that_is_served(hosts: int, data: bytes) -> None:
+    assert ask(hosts, data).status == 401
 
 
 @pytest.fixture(scope="module", params=["nginx", "caddy"])
@@ -75,6 +131,21 @@ def test_who_is_asking_reaches_the_application(port: int, issuer: Issuer) -> Non
     assert [seen.get(name) for name in NAMES] == [issuer.subject(ALICE), ALICE, "user", issuer.subject(ALICE)]
     assert (seen["PATH_INFO"], seen["QUERY_STRING"]) == ("/a/b", "q=1")
     assert "HTTP_CF_ACCESS_JWT_ASSERTION" not in seen
+
+
+def test_nobody_takes_away_what_is_said_of_him(port: int, issuer: Issuer) -> None:
+    connection = "Connection: close, Remote-User, X-Cfaccess-Id, X-Cfaccess-Kind, Cf-Access-Authenticated-User-Email"
+    seen = told(ask(port, request("/", assertion(fresh(issuer)), connection, close=False)))
+    assert [seen.get(name) for name in NAMES] == [issuer.subject(ALICE), ALICE, "user", issuer.subject(ALICE)]
+
+
+HANDSHAKE = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: " + 22 * "A")
+
+
+def test_a_websocket_is_asked_about_like_anything_else(port: int, issuer: Issuer) -> None:
+    assert ask(port, request("/x", *HANDSHAKE, close=False)).status == 401
+    seen = told(ask(port, request("/x", assertion(fresh(issuer)), *HANDSHAKE, close=False)))
+    assert seen["HTTP_REMOTE_USER"] == issuer.subject(ALICE)
 
 
 def test_a_service_has_no_address(port: int, issuer: Issuer) -> None:

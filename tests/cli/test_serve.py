@@ -73,7 +73,8 @@ def test_who_is_connected_is_nothing_for_a_client_to_say(issuer: Issuer, tmp_pat
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="it has no Unix sockets")
-def test_a_unix_socket(issuer: Issuer, config: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_a_unix_socket(number: int, issuer: Issuer, config: str, tmp_path: Path) -> None:
     path = tmp_path / "s"
     with socket.socket(socket.AF_UNIX) as left_behind:
         left_behind.bind(str(path))
@@ -83,7 +84,7 @@ def test_a_unix_socket(issuer: Issuer, config: str, tmp_path: Path) -> None:
             client.connect(str(path))
             client.sendall(request("/", assertion(fresh(issuer))))
             assert client.recv(64).startswith(b"HTTP/1.1 200 OK\r\n")
-        command.process.send_signal(signal.SIGINT)
+        command.process.send_signal(number)
         assert command.process.wait(20) == 0
     assert not path.exists()
 
