@@ -1,6 +1,5 @@
 """Servers that run, and the tokens that are good for them."""
 
-import importlib.util
 import json
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +10,8 @@ import pytest
 
 from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.emulator.signing_key import SigningKey
-from tests.servers.matrix import PAIRS, SERVERS, Pair
-from tests.servers.process import Running, running
+from tests.servers.matrix import PAIRS, Pair
+from tests.servers.process import Processes, Running, skip_without
 from tests.servers.raw import exchange
 from tests.servers.tables import Trick
 from tests.tokens import AUD, OTHER_AUD
@@ -48,20 +47,28 @@ def tokens(issuer: Issuer, stranger: SigningKey) -> Mapping[str, str]:
     }
 
 
+@pytest.fixture(scope="session")
+def processes(
+    environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory, alone: Path
+) -> Iterator[Processes]:
+    """The servers' processes, started when they are needed."""
+    with Processes(environment, tmp_path_factory.mktemp("servers"), alone) as found:
+        yield found
+
+
 @pytest.fixture(scope="session", params=PAIRS, ids=str)
-def server(
-    request: pytest.FixtureRequest,
-    environment: Mapping[str, str],
-    tmp_path_factory: pytest.TempPathFactory,
-    alone: Path,
-) -> Iterator[Running]:
-    """A server with an application; pytest sorts the tests so that each starts once."""
+def server(request: pytest.FixtureRequest, processes: Processes) -> Running:
+    """A server with an application; pytest sorts the tests so that each is chosen once."""
     pair: Pair = request.param
-    package = SERVERS[pair.server].package
-    if importlib.util.find_spec(package) is None:
-        pytest.skip(f"{package} is not installed")
-    with running(pair, environment, tmp_path_factory.mktemp("server"), alone) as up:
-        yield up
+    skip_without(*pair.packages)
+    return processes.of(pair)
+
+
+@pytest.fixture(autouse=True)
+def _selected(request: pytest.FixtureRequest) -> None:
+    """Let the application answer that a test is about: its process may have run another one since."""
+    if "server" in request.fixturenames:
+        request.getfixturevalue("server").select()
 
 
 @pytest.fixture(scope="session")

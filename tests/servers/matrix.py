@@ -5,6 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+SELECT: Final = "/.select"
+"""Where a process is told which of its applications answers (``apps/switchboard.py``)."""
+
 Command = Callable[[str, int, str], list[str]]
 """From an application (``module:name``), a port and a mount to the words of a command line."""
 
@@ -32,7 +35,7 @@ class Pair:
 
     Attributes:
         server: The server's key in ``SERVERS``.
-        application: The module in ``apps``.
+        application: The module in ``apps``; empty where others are selected.
         mount: Where the server says that the application is mounted.
         naked: Whether the door is left out.
         wide: Whether everything is public but the protected handlers.
@@ -53,6 +56,17 @@ class Pair:
     def interface(self) -> str:
         """``asgi`` or ``wsgi``."""
         return SERVERS[self.server].interface
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """What has to be installed: the server, and the framework."""
+        return SERVERS[self.server].package, self.application.partition("_")[0]
+
+    @property
+    def selected(self) -> str:
+        """The application's name at the switchboard."""
+        variant = "naked" if self.naked else "wide" if self.wide else "narrow"
+        return f"apps/{self.application}/{variant}"
 
 
 def _uvicorn(http: str, ws: str) -> Command:
@@ -85,9 +99,17 @@ def _granian(interface: str) -> Command:
     return command
 
 
-def _gunicorn(app: str, port: int, mount: str) -> list[str]:
-    words = [sys.executable, "-m", "gunicorn", f"--bind=127.0.0.1:{port}", "--worker-class=gthread", "--threads=4"]
-    return [*words, "--graceful-timeout=1", "--log-level=error", "--no-control-socket", app]
+def _gunicorn(*kind: str) -> Command:
+    def command(app: str, port: int, mount: str) -> list[str]:
+        words = [sys.executable, "-m", "gunicorn", f"--bind=127.0.0.1:{port}", *kind]
+        return [*words, "--graceful-timeout=1", "--log-level=error", "--no-control-socket", app]
+
+    return command
+
+
+def _runserver(app: str, port: int, mount: str) -> list[str]:
+    words = [sys.executable, "-m", "django", "runserver", "--noreload", "--skip-checks"]
+    return [*words, "--settings=tests.servers.apps.django_settings", f"127.0.0.1:{port}"]
 
 
 def _waitress(app: str, port: int, mount: str) -> list[str]:
@@ -102,7 +124,14 @@ SERVERS: Final = {
     ),
     "hypercorn": Server(package="hypercorn", interface="asgi", command=_hypercorn),
     "granian": Server(package="granian", interface="asgi", command=_granian("asgi")),
-    "gunicorn": Server(package="gunicorn", interface="wsgi", command=_gunicorn, mounts_by_variable=True),
+    "gunicorn": Server(
+        package="gunicorn",
+        interface="wsgi",
+        command=_gunicorn("--worker-class=gthread", "--threads=4"),
+        mounts_by_variable=True,
+    ),
+    "gunicorn-sync": Server(package="gunicorn", interface="wsgi", command=_gunicorn(), mounts_by_variable=True),
+    "runserver": Server(package="django", interface="wsgi", command=_runserver),
     "waitress": Server(package="waitress", interface="wsgi", command=_waitress),
     "granian-wsgi": Server(package="granian", interface="wsgi", command=_granian("wsgi")),
     "hypercorn-wsgi": Server(package="hypercorn", interface="wsgi", command=_hypercorn_wsgi),
@@ -113,8 +142,17 @@ APPLICATIONS: Final = {
     "wsgi": ("flask_app", "django_wsgi"),
 }
 
+# Answer one request at a time, or are not meant for more than a laptop: an application each is enough.
+_SIMPLE: Final = {"gunicorn-sync": ("flask_app",), "runserver": ("django_wsgi",)}
+
 PAIRS: Final = tuple(
     Pair(server=name, application=application)
     for name, server in SERVERS.items()
+    if name not in _SIMPLE
     for application in APPLICATIONS[server.interface]
+)
+
+EVERY_PAIR: Final = (
+    *PAIRS,
+    *(Pair(server=name, application=application) for name, listed in _SIMPLE.items() for application in listed),
 )

@@ -1,16 +1,19 @@
 """How does a real server come up for a test, and go again?"""
 
+import importlib.util
 import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from tests.servers.matrix import SERVERS, Pair
+import pytest
+
+from tests.servers.matrix import SELECT, SERVERS, Pair
 from tests.servers.raw import Conversation, get
 
 PATIENCE: Final = 30.0  # seconds for a server to come up on a busy machine
@@ -29,15 +32,70 @@ class Running:
         pair: What runs.
         port: Where, on 127.0.0.1.
         log: The file of everything that it wrote.
+        end: Tells the process to end.
     """
 
     pair: Pair
     port: int
     log: Path
+    end: Callable[[], None]
 
     def connect(self) -> Conversation:
         """A new connection."""
         return Conversation(self.port)
+
+    def select(self, name: str | None = None) -> None:
+        """Let another of the process's applications answer.
+
+        Args:
+            name: At the switchboard; the pair's own by default.
+
+        Raises:
+            LookupError: There is none of this name, or it does not come up.
+        """
+        with self.connect() as conversation:
+            conversation.send(get(f"{self.pair.mount}{SELECT}?{name or self.pair.selected}"))
+            if conversation.answer().status != 200:
+                raise LookupError(f"{name or self.pair.selected}\n{self.log.read_text(errors='replace')}")
+
+
+def skip_without(*packages: str) -> None:
+    """Skip a test where one of these is not installed."""
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
+
+
+class Processes:
+    """One process for each server and mount, which runs until the block ends, whatever application is selected in it.
+
+    Args:
+        environment: Further variables for each.
+        folder: Where their output goes.
+        alone: Where the tests can be imported from.
+    """
+
+    def __init__(self, environment: Mapping[str, str], folder: Path, alone: Path) -> None:
+        self._how = (environment, folder, alone)
+        self._running: dict[tuple[str, str], Running] = {}
+        self._open = ExitStack()
+
+    def __enter__(self) -> "Processes":
+        """Itself; nothing runs yet."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """End them all: each is told before the first is waited for."""
+        for process in self._running.values():
+            process.end()
+        self._open.close()
+
+    def of(self, pair: Pair) -> Running:
+        """The process that can run a pair; it may have been running another one."""
+        key = (pair.server, pair.mount)
+        if key not in self._running:
+            self._running[key] = self._open.enter_context(running(pair, *self._how))
+        return replace(self._running[key], pair=pair)
 
 
 @contextmanager
@@ -67,7 +125,10 @@ def running(pair: Pair, environment: Mapping[str, str], folder: Path, alone: Pat
             )
         try:
             if _answers(process, port, pair.mount):
-                yield Running(pair=pair, port=port, log=log)
+                up = Running(pair=pair, port=port, log=log, end=process.terminate)
+                if pair.application:
+                    up.select()
+                yield up
                 return
         finally:
             _stop(process)
@@ -76,7 +137,7 @@ def running(pair: Pair, environment: Mapping[str, str], folder: Path, alone: Pat
 
 
 def _command(pair: Pair, port: int) -> list[str]:
-    return SERVERS[pair.server].command(f"tests.servers.apps.{pair.application}:app", port, pair.mount)
+    return SERVERS[pair.server].command(f"tests.servers.apps.switchboard:{pair.interface}", port, pair.mount)
 
 
 def _variables(pair: Pair) -> dict[str, str]:
@@ -85,10 +146,6 @@ def _variables(pair: Pair) -> dict[str, str]:
         variables["SERVERS_MOUNT"] = pair.mount
         if SERVERS[pair.server].mounts_by_variable:
             variables["SCRIPT_NAME"] = pair.mount
-    if pair.naked:
-        variables["SERVERS_NAKED"] = "1"
-    if pair.wide:
-        variables["SERVERS_WIDE"] = "1"
     return variables
 
 
@@ -101,7 +158,7 @@ def _answers(process: "subprocess.Popen[bytes]", port: int, mount: str) -> bool:
     deadline = time.monotonic() + PATIENCE
     while process.poll() is None and time.monotonic() < deadline:
         with suppress(OSError), Conversation(port) as conversation:
-            conversation.send(get(f"{mount}/healthz"))
+            conversation.send(get(f"{mount}{SELECT}?"))
             if conversation.answer().status:
                 return True
         time.sleep(0.02)  # between tries to connect: nothing tells us when a foreign process listens

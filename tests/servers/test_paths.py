@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from tests.servers.matrix import Pair
+from tests.servers.matrix import EVERY_PAIR, Pair
 from tests.servers.process import Running
 from tests.servers.raw import get, request, statuses
 from tests.servers.tables import Trick, mounted_tricks, request_tricks, rows, target_tricks
@@ -94,6 +94,7 @@ def reached(answers: Mapping[str, bytes]) -> set[str]:
 
 
 @pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("server", EVERY_PAIR, indirect=True, ids=str)
 def test_no_trick_reaches_a_protected_handler(server: Running, send: Send, table: Callable[[], list[Trick]]) -> None:
     """Whatever comes back, a protected handler did not say it; and the door never falls over."""
     answers = send(server, table())
@@ -124,6 +125,7 @@ def test_the_tricks_work_where_there_is_no_door(server: Running, send: Send, row
     assert len(found) > 70
 
 
+@pytest.mark.parametrize("server", EVERY_PAIR, indirect=True, ids=str)
 def test_honest_paths_stay_public(server: Running) -> None:
     """No rule closes what is public, and the handler sees the name that was meant."""
     seen = {}

@@ -1,27 +1,14 @@
 """Flask behind the door, with another application beside it in Werkzeug's dispatcher."""
 
+from typing import Any
+
 from flask import Flask, Response, request
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from cfaccess_mw.wsgi import AccessMiddleware
-from tests.servers.apps import behind, waiting
-
-METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND"]
-
-
-def _plain(text: str) -> Response:
-    return Response(text, mimetype="text/plain")
-
-
-def admin(rest: str = "") -> Response:
-    """Protected."""
-    return _plain(behind.secret(request.environ.get("cfaccess.identity"), behind.seen_in_environ(request.environ)))
-
-
-def static(rest: str = "") -> Response:
-    """Public, whatever stands below."""
-    told = request.environ.get("cfaccess.identity"), behind.seen_in_environ(request.environ)
-    return _plain(behind.public(*told, path=rest))
+from tests.conformance.applications.flask import METHODS, application, plain, secret
+from tests.servers.apps import waiting
+from tests.servers.apps.behind import behind
 
 
 def stream() -> Response:
@@ -37,21 +24,15 @@ def meet() -> Response:
 def release() -> Response:
     """Public; lets the stream of this name go on."""
     waiting.release(request.query_string.decode())
-    return _plain("PUBLIC")
+    return plain("PUBLIC")
 
 
-flask = Flask(__name__, static_folder=None)
-for pattern in ("/admin", "/admin/<path:rest>", "/open/admin"):
-    flask.add_url_rule(pattern, view_func=admin, methods=METHODS, provide_automatic_options=False)
-flask.add_url_rule("/whoami", view_func=admin, endpoint="whoami")
-for view in (stream, meet):
-    flask.add_url_rule(f"/{view.__name__}", view_func=view)
-flask.add_url_rule("/static/release", view_func=release)
-for pattern in ("/static/<path:rest>", "/static/", "/open/<path:rest>", "/healthz", "/maybe"):
-    flask.add_url_rule(pattern, view_func=static)
-
-beside = Flask("beside", static_folder=None)
-beside.add_url_rule("/admin", view_func=admin, methods=METHODS, provide_automatic_options=False)
-
-bare = DispatcherMiddleware(flask, {"/api": beside})
-app = bare if behind.NAKED else AccessMiddleware(bare, rules=behind.RULES)
+def make(variant: str) -> Any:
+    """The application."""
+    flask = application()
+    for view in (stream, meet):
+        flask.add_url_rule(f"/{view.__name__}", view_func=view)
+    flask.add_url_rule("/static/release", view_func=release)
+    beside = Flask("beside", static_folder=None)
+    beside.add_url_rule("/admin", view_func=secret, methods=METHODS, provide_automatic_options=False)
+    return behind(AccessMiddleware, DispatcherMiddleware(flask, {"/api": beside}), variant)

@@ -7,8 +7,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator
 
-from cfaccess_mw import current_identity
-from tests.servers.apps.behind import PATIENCE
+from tests.servers.apps.behind import PATIENCE, who
 
 _released: defaultdict[str, threading.Event] = defaultdict(threading.Event)
 _meetings: defaultdict[str, threading.Barrier] = defaultdict(lambda: threading.Barrier(2, timeout=PATIENCE))
@@ -21,18 +20,13 @@ def release(name: str) -> None:
 
 def stream(name: str) -> Iterator[str]:
     """One line, and another once it is released; each says who is asking while it is made."""
-    yield f"SECRET first {_who()}\n"
+    yield f"SECRET first {who()}\n"
     released = _released[name].wait(PATIENCE)
-    yield f"SECRET second {_who()} {released}\n"
+    yield f"SECRET second {who()} {released}\n"
 
 
 def meeting(name: str) -> Iterator[str]:
     """Three lines, each made while the other party of this name is at the same place."""
     for turn in range(3):
         _meetings[name].wait()
-        yield f"SECRET {turn} {_who()}\n"
-
-
-def _who() -> str:
-    identity = current_identity()
-    return "none" if identity is None else identity.email or identity.id
+        yield f"SECRET {turn} {who()}\n"
