@@ -543,7 +543,5 @@ def test_what_neither_place_says_is_told_of_both(folder: Path, monkeypatch: pyte
 def test_a_file_without_end_is_a_mistake(folder: Path) -> None:
     endless = folder / "endless.toml"
     endless.symlink_to("/dev/zero")
-    with pytest.raises(
-        ConfigurationError, match=r"endless.toml: cannot be read \(longer than 16,777,216 characters\)"
-    ):
+    with pytest.raises(ConfigurationError, match=r"endless.toml: cannot be read \(longer than 16,777,216 characters\)"):
         configure(endless)
