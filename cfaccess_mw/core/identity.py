@@ -154,6 +154,12 @@ class Identity(_Bearer):
         return self.id
 
 
+def assertion_of(identity: Identity) -> str:
+    """The token that an identity was made of, to be passed on; empty for one that came out of a pickle."""
+    token = identity._assertion
+    return token.decode("ascii") if isinstance(token, bytes) else token
+
+
 def _found(answer: ProfileAnswer) -> Profile:
     if answer.profile is not None:
         return answer.profile

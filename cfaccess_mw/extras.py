@@ -1,4 +1,4 @@
-"""What does someone read who uses a framework's module without the framework?"""
+"""What does someone read who uses a part of the package without what its extra installs?"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +9,14 @@ EXTRAS = MappingProxyType(
     {
         "django": frozenset({"django"}),
         "drf": frozenset({"django", "rest_framework"}),
+        "emulator": frozenset({"h11", "jinja2", "python_multipart", "uvicorn", "websockets"}),
         "fastapi": frozenset({"fastapi"}),
         "flask": frozenset({"flask"}),
+        "httpx2": frozenset({"httpx2"}),
         "litestar": frozenset({"litestar"}),
         "mcp": frozenset({"mcp"}),
         "quart": frozenset({"quart"}),
+        "requests": frozenset({"requests"}),
     }
 )
 
