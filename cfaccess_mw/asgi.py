@@ -33,6 +33,7 @@ from cfaccess_mw.wire.refusals import refusals_of
 from cfaccess_mw.wire.response import Response
 from cfaccess_mw.wire.scope import Headers, Marked, ScopeReader, is_preflight, value_of, values_of
 from cfaccess_mw.wire.streams import POLICY_VIOLATION, run_until
+from cfaccess_mw.wire.target import PEER_KEY, target_of
 
 IDENTITY_KEY = "cfaccess.identity"
 DOOR_KEY = "cfaccess.door"
@@ -89,9 +90,12 @@ class Door:
 
     def facts(self, scope: Scope) -> Facts:
         """What a request says of its client, as far as it is believed; for policies that are asked in a handler."""
-        client = scope.get("client")
+        client = scope.get(PEER_KEY, scope.get("client"))
+        target = target_of(
+            scope["path"], scope.get("raw_path"), scope.get("root_path", ""), scope.get("query_string", b"")
+        )
         method = scope.get("method", "GET")  # a WebSocket handshake is a GET (RFC 6455 section 4.1)
-        return self._client.read(method, client[0] if client else None, lambda name: values_of(scope, name))
+        return self._client.read(method, client[0] if client else None, lambda name: values_of(scope, name), target)
 
     def tell(self, error: Refused, scope: Scope) -> None:
         """Tell the listeners of a refusal that a handler made behind the door; its own are told.

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,9 @@ _NOT_IN_VARIABLES = {
     **dict.fromkeys(_ONLY_IN_CODE, "configure in code instead"),
     **dict.fromkeys(("policies", "references", "rules"), "write a file for CFACCESS_CONFIG, or configure in code"),
 }
+
+# What stands for the networks of Cloudflare among the trusted peers.
+_CLOUDFLARE = "cloudflare"
 
 _FILE = f"{PREFIX}CONFIG"
 _SUFFIX = ".toml"
@@ -327,7 +331,7 @@ def configure(
     if isinstance(config, AccessConfig):
         return config
     if isinstance(config, Mapping):
-        return AccessConfig.from_mapping(config)
+        return _made(config)
     if isinstance(config, str | os.PathLike) and os.fspath(config).endswith(_SUFFIX):
         return _from_places(config, {}, source=f"{config}")
     if config is not None:
@@ -335,21 +339,37 @@ def configure(
             f"config: is {shape(config)}; give an AccessConfig or a mapping, or the path of a {_SUFFIX} file"
         )
     if "team" in options:
-        return AccessConfig.from_mapping(options, source="the keyword arguments")
+        return _made(options, source="the keyword arguments")
     said = {**from_environment(), **options}
     file = os.environ.get(_FILE)
     if not file:
-        return AccessConfig.from_mapping(said, source="the environment")
+        return _made(said, source="the environment")
     if not file.endswith(_SUFFIX):
         raise ConfigurationError(f"{_FILE}: is {shape(file)}; give the path of a {_SUFFIX} file")
     return _from_places(file, said, source=f"the environment or {file}")
+
+
+def _made(mapping: Mapping[str, Any], **more: str) -> AccessConfig:
+    """Make a configuration; among its trusted peers ``cloudflare`` stands for the networks that ship with us."""
+    peers = mapping.get("trusted_peers")
+    named = (peers,) if isinstance(peers, str) else peers
+    if isinstance(named, list | tuple) and _CLOUDFLARE in named:
+        each = (_cloudflare() if peer == _CLOUDFLARE else (peer,) for peer in named)
+        mapping = {**mapping, "trusted_peers": tuple(network for networks in each for network in networks)}
+    return AccessConfig.from_mapping(mapping, **more)
+
+
+def _cloudflare() -> tuple[str, ...]:
+    """The list of ``cfaccess_mw.edge.ranges``; as data, since rooms below may read it too."""
+    found = read_json(Path(str(resources.files("cfaccess_mw").joinpath("edge", "cloudflare-ranges.json"))))
+    return (*found["ipv4_cidrs"], *found["ipv6_cidrs"])
 
 
 def _from_places(file: str | os.PathLike[str], said: Mapping[str, Any], *, source: str) -> AccessConfig:
     """Make a configuration of a file and what is said elsewhere; a mistake names the file where it is the file's."""
     found = {**from_file(file), **said}
     try:
-        return AccessConfig.from_mapping(found, source=source)
+        return _made(found, source=source)
     except ConfigurationError as mistake:
         text = str(mistake)
         if text.partition(":")[0] in said or source in text:

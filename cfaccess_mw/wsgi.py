@@ -28,6 +28,7 @@ from cfaccess_mw.wire.current import current
 from cfaccess_mw.wire.environ import EnvironReader, is_preflight, names_mount, value_of, values_of
 from cfaccess_mw.wire.refusals import refusals_of
 from cfaccess_mw.wire.response import Response
+from cfaccess_mw.wire.target import PEER_KEY, target_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -106,9 +107,12 @@ class Door:
 
     def facts(self, environ: "WSGIEnvironment") -> Facts:
         """What a request says of its client, as far as it is believed; for policies that are asked in a handler."""
-        return self._client.read(
-            environ["REQUEST_METHOD"], environ.get("REMOTE_ADDR"), lambda name: values_of(environ, name)
-        )
+        path, query = self._reader.path(environ), environ.get("QUERY_STRING", "").encode("latin-1", "replace")
+        target = None
+        if path is not None:
+            target = target_of(path, self._reader.raw_path(environ), environ.get("SCRIPT_NAME", ""), query)
+        peer = environ.get(PEER_KEY, environ).get("REMOTE_ADDR")
+        return self._client.read(environ["REQUEST_METHOD"], peer, lambda name: values_of(environ, name), target)
 
     def tell(self, error: Refused, environ: "WSGIEnvironment") -> None:
         """Tell the listeners of a refusal that a handler made behind the door; its own are told.

@@ -34,7 +34,12 @@ def test_what_is_not_code_is_installed_too() -> None:
     files = {str(file) for file in importlib.metadata.files("cfaccess-mw") or ()}
     if not any(file.startswith("cfaccess_mw/") for file in files):
         pytest.skip("installed from the source tree: there is no list of files")
-    assert {"cfaccess_mw/py.typed", "cfaccess_mw/wire/refusal.html", "cfaccess_mw/emulator/style.css"} <= files
+    assert {
+        "cfaccess_mw/py.typed",
+        "cfaccess_mw/wire/refusal.html",
+        "cfaccess_mw/emulator/style.css",
+        "cfaccess_mw/edge/cloudflare-ranges.json",
+    } <= files
 
 
 @pytest.mark.skipif(os.environ.get("TESTED_PACKAGE") != "wheel", reason="only tox tests the wheel")

@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from cfaccess_mw.cli.check_url import check_url
 from cfaccess_mw.cli.completion import completion
 from cfaccess_mw.cli.decode import decode
 from cfaccess_mw.cli.doctor import doctor
@@ -16,8 +17,10 @@ from cfaccess_mw.cli.keys import keys
 from cfaccess_mw.cli.mint import mint
 from cfaccess_mw.cli.mistakes import REFUSED, Mistake, needing
 from cfaccess_mw.cli.options import examples
+from cfaccess_mw.cli.ranges import ranges
 from cfaccess_mw.cli.rules import rules
 from cfaccess_mw.cli.serve import serve
+from cfaccess_mw.cli.sign_url import sign_url
 from cfaccess_mw.cli.verify import verify
 from cfaccess_mw.core.errors import ConfigurationError
 
@@ -36,6 +39,7 @@ def cfaccess() -> None:
 
 
 for command in (
+    check_url,
     completion,
     decode,
     doctor,
@@ -44,8 +48,10 @@ for command in (
     forward_auth,
     keys,
     mint,
+    ranges,
     rules,
     serve,
+    sign_url,
     verify,
 ):
     cfaccess.add_command(command)

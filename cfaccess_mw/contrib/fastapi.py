@@ -30,11 +30,11 @@ from starlette.types import Scope
 from cfaccess_mw.asgi import DOOR_KEY
 from cfaccess_mw.contrib import starlette
 from cfaccess_mw.contrib.door import door_of, identity_of
-from cfaccess_mw.contrib.extra import needs
 from cfaccess_mw.core.admission import NO_FACTS
 from cfaccess_mw.core.errors import Refused
 from cfaccess_mw.core.identity import Identity
 from cfaccess_mw.core.policy import Policy
+from cfaccess_mw.extras import needs
 from cfaccess_mw.permission import NOT_GIVEN, Permission
 from cfaccess_mw.wire.streams import POLICY_VIOLATION
 

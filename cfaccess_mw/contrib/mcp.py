@@ -33,10 +33,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cfaccess_mw.asgi import AccessMiddleware
 from cfaccess_mw.contrib import door
-from cfaccess_mw.contrib.extra import needs
 from cfaccess_mw.core.admission import NO_FACTS
 from cfaccess_mw.core.errors import Refused
 from cfaccess_mw.core.identity import Identity
+from cfaccess_mw.extras import needs
 from cfaccess_mw.permission import Permission
 from cfaccess_mw.protection import checked_application
 

@@ -27,9 +27,9 @@ from typing import Any, TypeVar, cast
 
 from cfaccess_mw.asgi import AccessMiddleware
 from cfaccess_mw.contrib.door import door_of, identity_of
-from cfaccess_mw.contrib.extra import needs
 from cfaccess_mw.core.errors import ConfigurationError, Refused
 from cfaccess_mw.core.identity import Identity
+from cfaccess_mw.extras import needs
 from cfaccess_mw.permission import Permission
 from cfaccess_mw.wire.current import current
 from cfaccess_mw.wire.streams import POLICY_VIOLATION

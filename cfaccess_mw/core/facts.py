@@ -27,13 +27,19 @@ class Need(Flag):
     COUNTRY = auto()
     CERTIFICATE = auto()
 
+    PEER = auto()
+    """Who is connected; behind a proxy that is the proxy."""
+
+    TARGET = auto()
+    """The path and the query as they were sent."""
+
     PROFILE = auto()
     """The looked-up identity: a verdict on it lives as long as that version of it."""
 
     EVERY_TIME = auto()
     """Nobody promised that asking twice gives the same answer."""
 
-    REQUEST = METHOD | ADDRESS | COUNTRY | CERTIFICATE
+    REQUEST = METHOD | ADDRESS | COUNTRY | CERTIFICATE | PEER | TARGET
     """What each request brings along."""
 
 
@@ -67,6 +73,8 @@ class Facts:
             the best there is.
         certificate: From the ``cf-cert-*`` headers of a trusted peer, where they are enabled; None where they are not,
             so that the looked-up profile is asked.
+        peer: Who is connected, as the server gives it; empty for a Unix socket, None where it is not known.
+        target: The path and the query as they were sent, percent-encoded; None where they are not known.
         profile: The looked-up ``get-identity`` document; None where there is none.
         looked_up: Whether the lookup was made. Conditions on the profile wait for it until then.
     """
@@ -76,6 +84,8 @@ class Facts:
     address: IPv4Address | IPv6Address | None = field(default=None, repr=False)
     country: str | None = None
     certificate: Certificate | None = field(default=None, repr=False)
+    peer: str | None = field(default=None, repr=False)
+    target: bytes | None = field(default=None, repr=False)
     profile: Mapping[str, object] | None = field(default=None, repr=False)
     looked_up: bool = False
 
@@ -88,6 +98,8 @@ class Facts:
             address=self.address if Need.ADDRESS in needs else None,
             country=self.country if Need.COUNTRY in needs else "",
             certificate=self.certificate if Need.CERTIFICATE in needs else Certificate(),
+            peer=self.peer if Need.PEER in needs else None,
+            target=self.target if Need.TARGET in needs else None,
             profile=self.profile if profile else None,
             looked_up=self.looked_up or not profile,
         )

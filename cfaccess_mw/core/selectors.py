@@ -216,6 +216,8 @@ _NEEDS: Mapping[str, Need] = {
     "address": Need.ADDRESS,
     "country": Need.COUNTRY,
     "certificate": Need.CERTIFICATE,
+    "peer": Need.PEER,
+    "target": Need.TARGET,
     "profile": Need.PROFILE,
 }
 

@@ -15,6 +15,7 @@ from cfaccess_mw.core.errors import ConfigurationError
 from cfaccess_mw.core.policy import Policy
 from cfaccess_mw.core.shape import shape
 from cfaccess_mw.emulator.cookie import SameSite
+from cfaccess_mw.emulator.external_evaluation import EvaluationURLs
 from cfaccess_mw.emulator.hosts import is_loopback
 from cfaccess_mw.emulator.upstream import Upstream
 
@@ -50,6 +51,7 @@ class Application:
         upstream: Where it listens, if not where the others do.
         preflight_bypass: Whether CORS preflights reach the application, without an assertion; else they get 403.
         policies: Who may pass; without any, whoever signs in and every service. At Cloudflare that would be nobody.
+        external_evaluation: Who is asked about everybody who signs in, besides the policies: a yes is required.
         http_only: Whether scripts cannot read the cookie.
         same_site: The cookie's ``SameSite``: ``"lax"``, ``"strict"``, or ``"none"``, which comes with ``Secure``.
         binding_cookie: Whether a token counts only together with its ``CF_Binding`` cookie.
@@ -69,6 +71,7 @@ class Application:
     preflight_bypass: bool = False
     upstream: Upstream | None = None
     policies: tuple[Policy, ...] = ()
+    external_evaluation: EvaluationURLs | None = None
     http_only: bool = True
     same_site: SameSite = "lax"
     binding_cookie: bool = False

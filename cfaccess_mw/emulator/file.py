@@ -29,6 +29,7 @@ from cfaccess_mw.core.policy_reading import read_policies
 from cfaccess_mw.core.references import References
 from cfaccess_mw.core.shape import shape
 from cfaccess_mw.emulator.applications import Application, audience_for
+from cfaccess_mw.emulator.external_evaluation import EvaluationURLs
 from cfaccess_mw.emulator.upstream import Upstream
 from cfaccess_mw.emulator.users import ServiceToken, User
 from cfaccess_mw.settings import read_json, read_toml
@@ -175,9 +176,18 @@ _TEXT: Final = _of(str, "a text")
 _FLAG: Final = _of(bool, "true or false")
 _TABLE: Final = _of(dict, "a table")
 
+
+def _evaluation(_: _File, where: str, value: object) -> EvaluationURLs:
+    if not isinstance(value, dict) or value.keys() != {"evaluate_url", "keys_url"}:
+        raise ConfigurationError(f'{where}: is {shape(value)}; write {{ evaluate_url = "…", keys_url = "…" }}')
+    found: EvaluationURLs = _said(where, lambda urls: EvaluationURLs(**urls), value)
+    return found
+
+
 _APPLICATION: Final[Mapping[str, _Read]] = {
     "audience": _TEXT,
     "binding_cookie": _FLAG,
+    "external_evaluation": _evaluation,
     "host": _TEXT,
     "http_only": _FLAG,
     "name": _TEXT,

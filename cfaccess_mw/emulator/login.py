@@ -19,13 +19,13 @@ from cfaccess_mw.core.errors import ConfigurationError
 from cfaccess_mw.emulator import pages
 from cfaccess_mw.emulator.applications import Application
 from cfaccess_mw.emulator.destinations import is_local_path
-from cfaccess_mw.emulator.extra import emulator_extra
 from cfaccess_mw.emulator.hosts import requested_host
 from cfaccess_mw.emulator.pins import Pin, Pins
 from cfaccess_mw.emulator.team import Team
 from cfaccess_mw.emulator.users import User
+from cfaccess_mw.extras import needs
 
-with emulator_extra():
+with needs("emulator"):
     import python_multipart as _  # noqa: F401  Starlette reads forms with it, and would say so only at the first login
 
 _NOBODY: Final = "Choose somebody, or give an e-mail address such as alice@example.com."
@@ -90,9 +90,11 @@ class Login:
         if request.headers.get("origin", visit.here) != visit.here:
             return pages.refusal(HTTPStatus.FORBIDDEN, "This form was sent from another site.")
         form = await request.form(max_files=0, max_fields=8)
-        return self._submit(visit, {name: str(value).strip() for name, value in form.items()}, _client_ip(request))
+        return await self._submit(
+            visit, {name: str(value).strip() for name, value in form.items()}, _client_ip(request)
+        )
 
-    def _submit(self, visit: _Visit, given: dict[str, str], ip: str) -> Response:
+    async def _submit(self, visit: _Visit, given: dict[str, str], ip: str) -> Response:
         now, email = self._team.clock(), given.get("other") or given.get("email", "")
         if "challenge" in given:
             pin = self._pins.find(given["challenge"], now=now)
@@ -109,9 +111,10 @@ class Login:
             return self._ask_for_pin(visit, self._pins.send(user.email, now=now))
         if user is None:
             return self._choose(visit, error=_NOBODY, other=email)
-        return self._let_in(visit, user, ip, now)
+        return await self._let_in(visit, user, ip, now)
 
-    def _let_in(self, visit: _Visit, user: User, ip: str, now: float) -> Response:
+    async def _let_in(self, visit: _Visit, user: User, ip: str, now: float) -> Response:
+        await self._team.evaluate(user, visit.application, ip=ip)
         grant = self._team.sessions.grant(
             token=self._team.sign_in(user, visit.application, ip=ip),
             host=visit.host,

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from starlette.responses import HTMLResponse, Response
 
-from cfaccess_mw.emulator.extra import emulator_extra
+from cfaccess_mw.extras import needs
 
-with emulator_extra():
+with needs("emulator"):
     import jinja2
 
 LAUNCHER_PATH: Final = "/cdn-cgi/access/launcher"

@@ -22,7 +22,6 @@ from typing import Any, Self
 from cfaccess_mw.core.errors import ConfigurationError
 from cfaccess_mw.emulator.applications import Application, Applications
 from cfaccess_mw.emulator.edge import Edge
-from cfaccess_mw.emulator.extra import emulator_extra
 from cfaccess_mw.emulator.faults import Faults, FaultSwitch
 from cfaccess_mw.emulator.file import read_file
 from cfaccess_mw.emulator.hosts import split_host
@@ -31,8 +30,9 @@ from cfaccess_mw.emulator.rotation import Rotation
 from cfaccess_mw.emulator.team import UNKNOWN_COUNTRY, Team
 from cfaccess_mw.emulator.upstream import Upstream
 from cfaccess_mw.emulator.users import DEFAULT_USERS, ServiceToken, User, check_address, check_country
+from cfaccess_mw.extras import needs
 
-with emulator_extra():
+with needs("emulator"):
     import uvicorn
 
 _LOGGER = logging.getLogger("cfaccess_mw.emulator")

@@ -1,8 +1,6 @@
 """What is one signing key of a team, and how does Cloudflare publish it?"""
 
-import base64
 import datetime as dt
-import hashlib
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -10,6 +8,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
+
+from cfaccess_mw.edge import signing_key as edge
+from cfaccess_mw.edge.signing_key import base64url as base64url  # noqa: PLC0414 - also for whoever forges
 
 # The certificate says what it is wherever someone meets it: never Cloudflare's, only of the same form.
 _SUBJECT = x509.Name(
@@ -19,11 +20,6 @@ _SUBJECT = x509.Name(
     ]
 )
 _VALIDITY = dt.timedelta(days=365)
-
-
-def base64url(data: bytes) -> str:
-    """Encode as JOSE does (RFC 7515 section 2): the URL-safe alphabet without padding."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +54,6 @@ class SigningKey:
             private_key: The RSA key.
             now: The time from which the certificate is valid, in seconds since the epoch.
         """
-        public = private_key.public_key().public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
         start = dt.datetime.fromtimestamp(int(now), tz=dt.UTC)
         certificate = (
             x509.CertificateBuilder()
@@ -75,21 +68,13 @@ class SigningKey:
         )
         return cls(
             private_key=private_key,
-            kid=hashlib.sha256(public).hexdigest(),
+            kid=edge.SigningKey.of(private_key).kid,
             certificate=certificate.public_bytes(serialization.Encoding.PEM).decode("ascii"),
         )
 
     def jwk(self) -> dict[str, str]:
         """The public key as an entry of ``keys`` (RFC 7517, RFC 7518 section 6.3.1)."""
-        numbers = self.private_key.public_key().public_numbers()
-        return {
-            "kid": self.kid,
-            "kty": "RSA",
-            "alg": "RS256",
-            "use": "sig",
-            "e": base64url(_big_endian(numbers.e)),
-            "n": base64url(_big_endian(numbers.n)),
-        }
+        return edge.SigningKey.of(self.private_key, kid=self.kid).jwk()
 
     def published_certificate(self) -> dict[str, str]:
         """The certificate as an entry of ``public_certs``."""
@@ -106,7 +91,3 @@ class SigningKey:
             cryptography.exceptions.InvalidSignature: This key did not sign these bytes.
         """
         self.private_key.public_key().verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
-
-
-def _big_endian(number: int) -> bytes:
-    return number.to_bytes((number.bit_length() + 7) // 8, "big")

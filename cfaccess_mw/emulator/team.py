@@ -13,6 +13,7 @@ from cfaccess_mw.emulator import cookie
 from cfaccess_mw.emulator.admission import Admission
 from cfaccess_mw.emulator.applications import Application, Applications
 from cfaccess_mw.emulator.credentials import Credentials
+from cfaccess_mw.emulator.external_evaluation import ExternalEvaluator
 from cfaccess_mw.emulator.faults import FaultSwitch
 from cfaccess_mw.emulator.issuer import ABSENT, Issuer, new_nonce
 from cfaccess_mw.emulator.profile import service_profile, user_profile
@@ -139,6 +140,22 @@ class Team:
     def organisation_claims(self, token: str) -> dict[str, Any] | None:
         """The claims of a global session token of this team that is good now and that nothing has ended."""
         return self._claims(token, "org")
+
+    async def evaluate(self, user: User, application: Application, *, ip: str) -> None:
+        """Ask the External Evaluation endpoint of an application, if it has one, about somebody who is signing in.
+
+        Raises:
+            NotAdmitted: It did not say yes.
+        """
+        if application.external_evaluation is None:
+            return
+        claims = {"sub": self.issuer.subject(user.email), "iat": int(self.clock())}
+        address = self.address(user, ip)
+        profile = user_profile(user, claims, account_id=self.issuer.account_id, ip=address)
+        asks = ExternalEvaluator(self.issuer, application.external_evaluation, clock=self.clock)
+        evaluated = await asks.ask(profile)
+        if not evaluated.success:
+            raise NotAdmitted(application, user.email, (f"external-evaluation-{evaluated.reason}",))
 
     def sign_in(self, user: User, application: Application, *, ip: str) -> str:
         """Start a session.

@@ -11,12 +11,12 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import Message, Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from cfaccess_mw.emulator.extra import emulator_extra
 from cfaccess_mw.emulator.forwarding import Headers, end_to_end
 from cfaccess_mw.emulator.http_relay import target
 from cfaccess_mw.emulator.upstream import Conversations, Upstream
+from cfaccess_mw.extras import needs
 
-with emulator_extra():
+with needs("emulator"):
     from websockets.asyncio.client import ClientConnection, connect
     from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
     from websockets.frames import CloseCode

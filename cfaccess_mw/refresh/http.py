@@ -31,14 +31,18 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-_JSON = re.compile(r"application/(?:json|[!#-.0-9a-z^_`|~]+\+json)\s*(?:;.*)?", re.IGNORECASE)
+# By what is asked for: which content types are that.
+_MEDIA: Mapping[str, re.Pattern[str]] = {
+    "application/json": re.compile(r"application/(?:json|[!#-.0-9a-z^_`|~]+\+json)\s*(?:;.*)?", re.IGNORECASE),
+    "text/plain": re.compile(r"text/plain\s*(?:;.*)?", re.IGNORECASE),
+}
 # At most eight digits, three years: longer ones are somebody's joke.
 _SECONDS = re.compile(r"[0-9]{1,8}")
 _MAX_AGE = re.compile(r'(?:^|,)\s*max-age\s*=\s*"?([0-9]{1,8})"?\s*(?=,|$)', re.IGNORECASE)
 
 
 class HttpxFetcher:
-    """Fetches a JSON document with httpx. Bound to no event loop; one serves a whole process.
+    """Fetches a document with httpx. Bound to no event loop; one serves a whole process.
 
     httpx bounds single operations only: a server that sends a byte a second never times out. A fetch is bounded in all
     by ``total``, since the thread that it runs in cannot be cancelled; a lookup is bounded by whoever calls.
@@ -49,6 +53,7 @@ class HttpxFetcher:
         total: Seconds for a whole fetch, the second try included.
         verify: A TLS context of your own, for a private certificate authority.
         wall: Seconds of Unix time, for a ``Retry-After`` that is a date.
+        media: What it fetches: ``application/json``, or ``text/plain``.
     """
 
     def __init__(
@@ -59,6 +64,7 @@ class HttpxFetcher:
         total: float = 5.0,
         verify: "ssl.SSLContext | None" = None,
         wall: Callable[[], float] = time.time,
+        media: str = "application/json",
     ) -> None:
         self._connect = connect
         self._read = read
@@ -66,6 +72,7 @@ class HttpxFetcher:
         self._wall = wall
         self._verify = verify
         self._httpx: Any = None
+        self._media = media
 
     def prepare(self) -> None:
         """Import the client and build the TLS context, which the first fetch does otherwise.
@@ -138,14 +145,14 @@ class HttpxFetcher:
                 raise FetchError(f"status-{status}", retry_after=retry_after(response.headers, self._wall()))
             if status not in READ:
                 return Reply(status=status)
-            _check_form(response)
+            _check_form(response, self._media)
             return Reply(status=status, body=await _read(response))
 
     @asynccontextmanager
     async def _get(self, url: str, more: Mapping[str, str]) -> "AsyncIterator[httpx.Response]":
         httpx = self._httpx
         # identity: what is small on the wire stays small; a decoded gzip bomb of 292 KB began with a chunk of 67 MB.
-        headers = {"accept": "application/json", "accept-encoding": "identity", "user-agent": "cfaccess-mw", **more}
+        headers = {"accept": self._media, "accept-encoding": "identity", "user-agent": "cfaccess-mw", **more}
         # A client for each: one that is kept would keep the cookies of one person's answer, and send them for another.
         client = httpx.AsyncClient(
             verify=self._verify,
@@ -160,7 +167,7 @@ class HttpxFetcher:
         status = response.status_code
         if status != 200 and not (status == 304 and etag is not None):
             raise FetchError(f"status-{status}", retry_after=retry_after(response.headers, self._wall()))
-        _check_form(response, empty=status == 304)
+        _check_form(response, self._media, empty=status == 304)
 
     def _load(self) -> "tuple[ssl.SSLContext, Any]":
         import httpx  # noqa: PLC0415 - here, in a worker thread: see above
@@ -170,11 +177,11 @@ class HttpxFetcher:
         return context, httpx
 
 
-def _check_form(response: "httpx.Response", *, empty: bool = False) -> None:
+def _check_form(response: "httpx.Response", media: str, *, empty: bool = False) -> None:
     if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise FetchError("encoded")
-    if not empty and not _JSON.fullmatch(response.headers.get("content-type", "").strip()):
-        raise FetchError("not-json")
+    if not empty and not _MEDIA[media].fullmatch(response.headers.get("content-type", "").strip()):
+        raise FetchError("not-json" if media == "application/json" else "not-text")
 
 
 async def _read(response: "httpx.Response") -> bytes:

@@ -78,10 +78,11 @@ class TrioLoop:
 
 def running_loop() -> Loop | None:
     """Return the event loop that runs the caller, or None outside of one."""
-    # trio first: as a guest of asyncio, both are there.
-    trio = sys.modules.get("trio")
-    if trio is not None and trio.lowlevel.in_trio_run():
-        return TrioLoop(trio.lowlevel.current_trio_token())
+    # trio first: as a guest of asyncio, both are there. Another thread may be importing it at this moment (httpcore
+    # does, when a fetch loads httpx), and whoever runs on it has all of it.
+    in_trio_run = getattr(getattr(sys.modules.get("trio"), "lowlevel", None), "in_trio_run", None)
+    if in_trio_run is not None and in_trio_run():
+        return TrioLoop(sys.modules["trio"].lowlevel.current_trio_token())
     try:
         return AsyncioLoop(asyncio.get_running_loop())
     except RuntimeError:

@@ -32,23 +32,33 @@ class ClientReader:
     peers: TrustedPeers
     certificate_headers: bool
 
-    def read(self, method: str, peer: str | None, values: Values) -> Facts:
+    def read(self, method: str, peer: str | None, values: Values, target: bytes | None = None) -> Facts:
         """What the request says, nobody's identity yet.
 
         Args:
             method: As sent.
             peer: The address of who is connected; None or empty for a Unix socket.
             values: The request's headers.
+            target: The path and the query as they were sent.
         """
         if not self.peers.trust(peer):
             unread = Certificate() if self.certificate_headers else None
-            return Facts(identity=None, method=method, country="" if self.peers else None, certificate=unread)
+            return Facts(
+                identity=None,
+                method=method,
+                country="" if self.peers else None,
+                certificate=unread,
+                peer=peer or "",
+                target=target,
+            )
         return Facts(
             identity=None,
             method=method,
             address=read_address(_one(values("cf-connecting-ip"))),
             country=_one(values("cf-ipcountry")),
             certificate=_certificate(values) if self.certificate_headers else None,
+            peer=peer or "",
+            target=target,
         )
 
 

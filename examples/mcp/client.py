@@ -6,21 +6,21 @@ The policies of the Access application have to let the service token in (Service
 """
 
 import asyncio
-import os
 import sys
+from urllib.parse import urlsplit
 
 import httpx2
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from cfaccess_mw.client import ServiceToken
+from cfaccess_mw.client.httpx2 import AccessAuth
+
 
 async def main(url: str) -> None:
-    headers = {
-        "CF-Access-Client-Id": os.environ["CF_ACCESS_CLIENT_ID"],
-        "CF-Access-Client-Secret": os.environ["CF_ACCESS_CLIENT_SECRET"],
-    }
+    service = AccessAuth(ServiceToken(urlsplit(url).netloc))  # which sends the secret to this host and no other
     async with (
-        httpx2.AsyncClient(headers=headers) as http,
+        httpx2.AsyncClient(auth=service) as http,
         Client(streamable_http_client(url, http_client=http)) as client,
     ):
         for tool in ("whoami", "restart"):

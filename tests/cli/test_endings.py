@@ -203,8 +203,16 @@ def test_a_closed_standard_input_is_one_sentence() -> None:
 # Interruptions
 
 
+# As for somebody at a terminal: where tests run in the background, interruptions are ignored, by our children too.
+INTERRUPTIBLE = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("cfaccess_mw", run_name="__main__", alter_sys=True)
+"""
+
+
 def test_an_interruption_is_no_refusal(folder: Path) -> None:
-    words = (sys.executable, "-m", "cfaccess_mw", "decode")
+    words = (sys.executable, "-c", INTERRUPTIBLE, "decode")
     with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment()) as process:
         assert process.stderr is not None
         _sleeps(process.pid)

@@ -22,7 +22,7 @@ from tests.examples.catalogue import Example
 
 PATIENCE: Final = 60.0  # seconds for an example to come up on a busy machine
 _TRIES: Final = 3  # ports: between asking for a free one and using it, another process may take it
-ROBOT: Final = ServiceToken(client_id="e367826f93b8d71185e03fe518aff3b4.access", client_secret="cfast_robot")
+ROBOT: Final = ServiceToken.generate("robot")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

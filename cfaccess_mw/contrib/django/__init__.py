@@ -32,7 +32,7 @@ files, an application beside Django's. Wrap the whole in the door of :mod:`cfacc
 :mod:`cfaccess_mw.wsgi`; both may be there, the second finds what the first let through.
 """
 
-from cfaccess_mw.contrib.extra import needs
+from cfaccess_mw.extras import needs
 
 with needs("django"):
     import django  # noqa: F401 - whoever lacks it is told here

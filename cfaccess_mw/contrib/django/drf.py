@@ -22,9 +22,9 @@ from cfaccess_mw.contrib.django import conf
 from cfaccess_mw.contrib.django.asking import identity_of
 from cfaccess_mw.contrib.django.decorators import demand
 from cfaccess_mw.contrib.django.sessions import sign_in
-from cfaccess_mw.contrib.extra import needs
 from cfaccess_mw.core.errors import NotPermitted, Unauthenticated
 from cfaccess_mw.core.identity import Identity
+from cfaccess_mw.extras import needs
 from cfaccess_mw.permission import Permission
 
 with needs("drf"):

@@ -17,7 +17,7 @@ assertion itself only where it was verified. Where one is refused, or cannot be 
 raised: 401, 403 and 503 look as at the door, unless the application handles ``Refused`` or the status by itself.
 """
 
-from cfaccess_mw.contrib.extra import needs
+from cfaccess_mw.extras import needs
 
 with needs("flask"):
     import flask as _flask  # noqa: F401 - says which extra is missing, for all of the modules below
