@@ -15,7 +15,7 @@ from cfaccess_mw.core.errors import ConfigurationError
 from cfaccess_mw.core.policy import Policy
 from cfaccess_mw.core.shape import shape
 from cfaccess_mw.emulator.cookie import SameSite
-from cfaccess_mw.emulator.external_evaluation import EvaluationURLs
+from cfaccess_mw.emulator.evaluation_urls import EvaluationURLs
 from cfaccess_mw.emulator.hosts import is_loopback
 from cfaccess_mw.emulator.upstream import Upstream
 

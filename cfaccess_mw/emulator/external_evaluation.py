@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from cfaccess_mw.core.team import read_url
+from cfaccess_mw.emulator.evaluation_urls import EvaluationURLs
 from cfaccess_mw.emulator.issuer import Issuer
 
 _NONCE_ALPHABET: Final = string.ascii_letters + string.digits
@@ -36,26 +36,6 @@ _PATIENCE: Final = 10.0  # seconds; Cloudflare documents no number
 
 class _NotBelieved(Exception):
     """An answer that Access would not believe."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluationURLs:
-    """What an External Evaluation rule consists of.
-
-    Attributes:
-        evaluate_url: Where Access asks: https, or http to loopback.
-        keys_url: Where it finds the keys of the answers, likewise.
-
-    Raises:
-        ConfigurationError: A URL cannot be used.
-    """
-
-    evaluate_url: str
-    keys_url: str
-
-    def __post_init__(self) -> None:
-        read_url("evaluate_url", self.evaluate_url)
-        read_url("keys_url", self.keys_url)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

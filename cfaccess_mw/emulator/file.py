@@ -29,7 +29,7 @@ from cfaccess_mw.core.policy_reading import read_policies
 from cfaccess_mw.core.references import References
 from cfaccess_mw.core.shape import shape
 from cfaccess_mw.emulator.applications import Application, audience_for
-from cfaccess_mw.emulator.external_evaluation import EvaluationURLs
+from cfaccess_mw.emulator.evaluation_urls import EvaluationURLs
 from cfaccess_mw.emulator.upstream import Upstream
 from cfaccess_mw.emulator.users import ServiceToken, User
 from cfaccess_mw.settings import read_json, read_toml

@@ -18,7 +18,8 @@ import jwt
 import pytest
 
 from cfaccess_mw.edge.external_evaluation import create_key_file, rotate_key_file
-from cfaccess_mw.emulator.external_evaluation import Evaluated, EvaluationURLs, ExternalEvaluator
+from cfaccess_mw.emulator.evaluation_urls import EvaluationURLs
+from cfaccess_mw.emulator.external_evaluation import Evaluated, ExternalEvaluator
 from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.emulator.server import Emulator
 

@@ -14,7 +14,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.types import Receive, Scope, Send
 
 from cfaccess_mw.core.errors import ConfigurationError
-from cfaccess_mw.emulator.external_evaluation import Evaluated, EvaluationURLs, ExternalEvaluator
+from cfaccess_mw.emulator.evaluation_urls import EvaluationURLs
+from cfaccess_mw.emulator.external_evaluation import Evaluated, ExternalEvaluator
 from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.emulator.signing_key import SigningKey
 from tests.emulator.conftest import NOW, Clock

@@ -12,7 +12,7 @@ import uvicorn
 from cfaccess_mw.core.errors import ConfigurationError
 from cfaccess_mw.edge.external_evaluation import Applicant, ExternalEvaluation
 from cfaccess_mw.emulator.applications import Application
-from cfaccess_mw.emulator.external_evaluation import EvaluationURLs
+from cfaccess_mw.emulator.evaluation_urls import EvaluationURLs
 from cfaccess_mw.emulator.file import read_file
 from cfaccess_mw.emulator.server import Emulator
 from tests.emulator.conftest import Connect, Emulate
