@@ -17,7 +17,8 @@ from cfaccess_mw.core.errors import ConfigurationError, InvalidToken
 from cfaccess_mw.core.shape import shape
 from cfaccess_mw.core.team import Team, read_team
 from cfaccess_mw.core.token import MAX_TOKEN, take_apart
-from cfaccess_mw.emulator.issuer import ABSENT, Issuer
+from cfaccess_mw.emulator.fields import ABSENT
+from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.emulator.signing_key import SigningKey
 
 _HOUR: Final = 3_600

@@ -28,9 +28,10 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from cfaccess_mw.core.errors import ConfigurationError
+from cfaccess_mw.emulator.fields import merged
 from cfaccess_mw.emulator.reading import read
 from cfaccess_mw.emulator.signing_key import SigningKey, base64url
 
@@ -41,19 +42,6 @@ _TEAM = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")  # one DNS label: th
 _NONCE_ALPHABET = string.ascii_letters + string.digits
 
 WhichKey = Literal["current", "previous"] | SigningKey
-
-
-class _Absent:
-    """The type of ``ABSENT``."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "ABSENT"
-
-
-ABSENT: Final = _Absent()
-"""Given for a claim or a header field, it takes it out of the token; None would write a JSON ``null``."""
 
 
 class Issuer:
@@ -192,7 +180,7 @@ class Issuer:
             "sub": self.subject(email),
             "country": "US",
         }
-        return self.sign(None, _with(payload, claims), key)
+        return self.sign(None, merged(payload, claims), key)
 
     def service(
         self,
@@ -225,7 +213,7 @@ class Issuer:
             "iat": int(issued),
             "sub": "",
         }
-        return self.sign(None, _with(payload, claims), key)
+        return self.sign(None, merged(payload, claims), key)
 
     def organisation(
         self,
@@ -267,7 +255,7 @@ class Issuer:
             "type": "org",
             "identity_nonce": new_nonce(),
         }
-        return self.sign(None, _with(payload, claims), key)
+        return self.sign(None, merged(payload, claims), key)
 
     def metadata(
         self,
@@ -298,7 +286,7 @@ class Issuer:
             "app_hostname": hostname,
             "iat": int(self._now(issued_at)),
         }
-        return self.sign(None, _with(payload, claims), key)
+        return self.sign(None, merged(payload, claims), key)
 
     def login_meta(
         self,
@@ -324,7 +312,7 @@ class Issuer:
             "service_token_status": False,
             "auth_status": "NONE",
         }
-        return self.sign(None, _with(payload, claims), key)
+        return self.sign(None, merged(payload, claims), key)
 
     def header(self, key: WhichKey = "current", **fields: object) -> dict[str, object]:
         """The JOSE header of a key's tokens: ``alg``, ``kid`` and ``typ``.
@@ -333,7 +321,7 @@ class Issuer:
             key: ``"current"``, ``"previous"``, or any key at all.
             **fields: Fields to add, replace, or take away with ``ABSENT``.
         """
-        return _with({"alg": "RS256", "kid": self._key(key).kid, "typ": "JWT"}, fields)
+        return merged({"alg": "RS256", "kid": self._key(key).kid, "typ": "JWT"}, fields)
 
     def sign(
         self,
@@ -401,11 +389,6 @@ def new_nonce() -> str:
 
 def _audience(audience: str | Iterable[str]) -> list[str]:
     return [audience] if isinstance(audience, str) else list(audience)
-
-
-def _with(fields: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
-    merged = {**fields, **changes}
-    return {name: value for name, value in merged.items() if value is not ABSENT}
 
 
 def _json(value: Mapping[str, object]) -> bytes:

@@ -15,7 +15,8 @@ from cfaccess_mw.emulator.applications import Application, Applications
 from cfaccess_mw.emulator.credentials import Credentials
 from cfaccess_mw.emulator.external_evaluation import ExternalEvaluator
 from cfaccess_mw.emulator.faults import FaultSwitch
-from cfaccess_mw.emulator.issuer import ABSENT, Issuer, new_nonce
+from cfaccess_mw.emulator.fields import ABSENT
+from cfaccess_mw.emulator.issuer import Issuer, new_nonce
 from cfaccess_mw.emulator.profile import service_profile, user_profile
 from cfaccess_mw.emulator.reading import peek, read
 from cfaccess_mw.emulator.sessions import Grant, Session, Sessions

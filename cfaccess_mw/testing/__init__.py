@@ -79,14 +79,14 @@ The plugin comes with the package: fixtures and the marker are there, see :mod:`
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cfaccess_mw.emulator.issuer import ABSENT
+    from cfaccess_mw.emulator.fields import ABSENT
     from cfaccess_mw.testing.clients import sign_in, sign_out, signed_in
     from cfaccess_mw.testing.kit import AccessKit
 
 __all__ = ["ABSENT", "AccessKit", "sign_in", "sign_out", "signed_in"]
 
 _HOMES = {
-    "ABSENT": "cfaccess_mw.emulator.issuer",
+    "ABSENT": "cfaccess_mw.emulator.fields",
     "AccessKit": "cfaccess_mw.testing.kit",
     "sign_in": "cfaccess_mw.testing.clients",
     "sign_out": "cfaccess_mw.testing.clients",

@@ -3,12 +3,12 @@
 import threading
 from collections.abc import Callable
 from http import HTTPStatus
-from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 
 from cfaccess_mw.core.identity_reply import Reply
 from cfaccess_mw.refresh.lookup import IDENTITY_PATH
+from cfaccess_mw.wire.cookies import read_cookies
 
 _POLL = 0.05  # seconds for which close() may have to wait
 
@@ -50,11 +50,11 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 5  # seconds; whoever connects and says nothing is let go
 
     def do_GET(self) -> None:
-        cookie = SimpleCookie(self.headers.get("Cookie", "")).get("CF_Authorization")
-        if self.path != IDENTITY_PATH or cookie is None:
+        cookies = read_cookies(self.headers.get_all("Cookie", []))
+        if self.path != IDENTITY_PATH or not isinstance(cookies, tuple) or not cookies:
             self.send_error(HTTPStatus.NOT_FOUND)
             return
-        reply = self.server.reply(cookie.value)
+        reply = self.server.reply(cookies[0])
         self.send_response(reply.status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(reply.body)))

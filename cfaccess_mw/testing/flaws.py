@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from cfaccess_mw.core.token import MAX_TOKEN
-from cfaccess_mw.emulator.issuer import ABSENT, new_nonce
+from cfaccess_mw.emulator.fields import ABSENT
+from cfaccess_mw.emulator.issuer import new_nonce
 from cfaccess_mw.testing.keyring import process_key
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from cfaccess_mw.core.config import AccessConfig
 from cfaccess_mw.core.errors import ConfigurationError
 from cfaccess_mw.core.shape import shape
 from cfaccess_mw.emulator.applications import DEFAULT_AUDIENCE
-from cfaccess_mw.emulator.issuer import ABSENT, Issuer, WhichKey
+from cfaccess_mw.emulator.fields import ABSENT
+from cfaccess_mw.emulator.issuer import Issuer, WhichKey
 from cfaccess_mw.emulator.users import User
 from cfaccess_mw.testing import clients
 from cfaccess_mw.testing.environment import set_for_now, variables

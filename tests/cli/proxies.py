@@ -2,20 +2,19 @@
 
 import json
 import shutil
-import socket
 import socketserver
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import pytest
 
-from tests.cli.team import PATIENCE, end, free_port
+from tests.cli.team import end
+from tests.processes import free_port, listens
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "forward-auth"
 
@@ -106,9 +105,5 @@ def _caddy(program: str, folder: Path, text: str) -> tuple[str, ...]:
 
 
 def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while process.poll() is None and time.monotonic() < deadline:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-            return
-        time.sleep(0.02)  # between tries to connect: nothing tells us when a foreign process listens
-    raise AssertionError(log.read_text(errors="replace"))
+    if not listens(process, port):
+        raise AssertionError(log.read_text(errors="replace"))

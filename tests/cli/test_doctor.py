@@ -15,7 +15,8 @@ from cfaccess_mw.cli.doctor_environment import examine_environment
 from cfaccess_mw.cli.findings import Level
 from cfaccess_mw.cli.origins import Listening, asgi_application
 from cfaccess_mw.emulator.issuer import Issuer
-from tests.cli.team import HEAD, free_port, fresh, write_team
+from tests.cli.team import HEAD, fresh, write_team
+from tests.processes import free_port
 from tests.refresh.servers import Connection, Script, says, serving
 from tests.tokens import AUD, OTHER_AUD
 

@@ -12,7 +12,8 @@ from click.testing import Result
 from cfaccess_mw.cli.key_list import list_keys
 from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.emulator.signing_key import SigningKey
-from tests.cli.team import HEAD, free_port, write_team
+from tests.cli.team import HEAD, write_team
+from tests.processes import free_port
 from tests.refresh.servers import says, serving
 
 Run = Callable[..., Result]

@@ -12,7 +12,8 @@ from cfaccess_mw.cli.mends import MENDS
 from cfaccess_mw.core.errors import Ambiguous, InvalidToken, Refused, Unauthenticated, Unavailable
 from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.emulator.signing_key import SigningKey
-from tests.cli.team import ALICE, HEAD, ROBOT, free_port, fresh, robots, write_team
+from tests.cli.team import ALICE, HEAD, ROBOT, fresh, robots, write_team
+from tests.processes import free_port
 from tests.refresh.servers import says, serving
 from tests.tokens import AUD, OTHER_AUD
 from tests.wire.refusing import every_refusal

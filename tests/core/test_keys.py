@@ -10,7 +10,8 @@ from joserfc.jwk import RSAKey
 
 from cfaccess_mw.core.errors import KeySetError
 from cfaccess_mw.core.keys import Key, is_key_id, parse_jwks
-from cfaccess_mw.emulator.issuer import ABSENT, Issuer
+from cfaccess_mw.emulator.fields import ABSENT
+from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.emulator.signing_key import SigningKey
 from tests.tokens import NOW
 from tests.vectors import Row, rows, value_of

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from cfaccess_mw.core.errors import InvalidToken
 from cfaccess_mw.core.keys import KeySnapshot
 from cfaccess_mw.core.verifier import Verifier
-from cfaccess_mw.emulator.issuer import ABSENT, Issuer
+from cfaccess_mw.emulator.fields import ABSENT
+from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.emulator.signing_key import SigningKey, base64url
 from tests.tokens import AUD, ISSUER, NOW, OTHER_AUD, Held, outcome, verify
 from tests.vectors import Row, forge, rows

@@ -12,7 +12,8 @@ from wsgiref.validate import validator
 import anyio
 
 from cfaccess_mw.edge.external_evaluation import ExternalEvaluation
-from cfaccess_mw.emulator.issuer import ABSENT, Issuer
+from cfaccess_mw.emulator.fields import ABSENT
+from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.telemetry.events import Event
 from tests.tokens import NOW
 

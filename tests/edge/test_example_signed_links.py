@@ -1,12 +1,9 @@
 """Does the example do what its first lines say, behind a real server?"""
 
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -14,7 +11,7 @@ import pytest
 
 from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.emulator.server import Emulator
-from tests.edge.test_ranges_formats import free_port
+from tests.processes import free_port, listens
 from tests.tokens import AUD
 
 FOLDER = Path(__file__).parents[2] / "examples" / "signed-links"
@@ -41,11 +38,7 @@ def example(issuer: Issuer) -> Iterator[httpx.Client]:
         command = [sys.executable, "-m", "uvicorn", "app:app", "--port", str(port), "--log-level", "warning"]
         process = subprocess.Popen(command, cwd=FOLDER, env=variables)
         try:
-            until = time.monotonic() + 30
-            while process.poll() is None and time.monotonic() < until:
-                with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                    break
-                time.sleep(0.02)  # between tries to connect: nothing tells us when a foreign process listens
+            listens(process, port)
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
                 yield client
         finally:

@@ -15,7 +15,8 @@ import pytest
 from cfaccess_mw.core.errors import ConfigurationError
 from cfaccess_mw.edge.external_evaluation import Applicant, ExternalEvaluation, create_key_file
 from cfaccess_mw.edge.external_evaluation_nonces import Nonces, NoncesUnavailable
-from cfaccess_mw.emulator.issuer import ABSENT, Issuer
+from cfaccess_mw.emulator.fields import ABSENT
+from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.emulator.signing_key import SigningKey
 from tests.edge.evaluating import (
     ALICE,

@@ -4,15 +4,14 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import trustme
 
-from tests.edge.test_ranges_formats import free_port
+from tests.processes import free_port, listens
 
 APPLICATION = """
 async def asgi(scope, receive, send):
@@ -68,11 +67,7 @@ def running(folder: Path, server: str) -> Iterator[int]:
     with (folder / f"{server}.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
     try:
-        until = time.monotonic() + 30
-        while process.poll() is None and time.monotonic() < until:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            time.sleep(0.02)  # between tries to connect: nothing tells us when a foreign process listens
+        listens(process, port)
         yield port
     finally:
         process.terminate()

@@ -3,11 +3,9 @@
 import json
 import re
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -16,6 +14,7 @@ import pytest
 from cfaccess_mw.edge.ranges import Ranges, read_ranges, shipped
 from cfaccess_mw.edge.ranges_formats import FORMATS, written
 from tests.edge.test_ranges import V4, V6, as_json
+from tests.processes import free_port, listens
 
 SAID = {"CF-Connecting-IP": "203.0.113.9"}
 
@@ -50,20 +49,11 @@ def running(command: list[str], port: int, folder: Path) -> Iterator[str]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=folder)
     try:
-        until = time.monotonic() + 20
-        while process.poll() is None and time.monotonic() < until:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            time.sleep(0.02)  # between tries to connect: nothing tells us when a foreign process listens
+        listens(process, port)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(10)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        return int(bound.getsockname()[1])
 
 
 def seen(url: str) -> str:

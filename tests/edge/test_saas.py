@@ -16,7 +16,8 @@ from cfaccess_mw import Identity
 from cfaccess_mw.core.errors import AccessError, ConfigurationError, InvalidToken, KeysUnavailable
 from cfaccess_mw.core.states import State
 from cfaccess_mw.edge.saas import SaasIdentity, SaasVerifier
-from cfaccess_mw.emulator.issuer import ABSENT, Issuer
+from cfaccess_mw.emulator.fields import ABSENT
+from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.emulator.signing_key import SigningKey
 from cfaccess_mw.protection import Protection
 from tests.refresh.servers import says, serving

@@ -12,7 +12,7 @@ import jwt
 import pytest
 
 from cfaccess_mw.emulator.applications import DEFAULT_AUDIENCE, Application, audience_for
-from cfaccess_mw.emulator.issuer import ABSENT
+from cfaccess_mw.emulator.fields import ABSENT
 from cfaccess_mw.emulator.server import Emulator
 from tests.emulator.application import PATIENCE, Mirror
 from tests.emulator.conftest import ROBOT, Connect, Emulate

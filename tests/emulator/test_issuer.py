@@ -10,7 +10,8 @@ import jwt
 import pytest
 
 from cfaccess_mw.core.errors import ConfigurationError
-from cfaccess_mw.emulator.issuer import ABSENT, Issuer, new_nonce
+from cfaccess_mw.emulator.fields import ABSENT
+from cfaccess_mw.emulator.issuer import Issuer, new_nonce
 from cfaccess_mw.emulator.signing_key import SigningKey
 from tests.emulator.conftest import NOW, Clock
 

@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.emulator.server import Emulator
 from cfaccess_mw.emulator.users import ServiceToken
 from tests.examples.catalogue import Example
+from tests.processes import free_port
 
 PATIENCE: Final = 60.0  # seconds for an example to come up on a busy machine
 _TRIES: Final = 3  # ports: between asking for a free one and using it, another process may take it
@@ -61,7 +61,7 @@ def running(example: Example, issuer: Issuer, log: Path) -> Iterator[Running]:
         log: The file for everything that it writes.
     """
     for left in reversed(range(_TRIES)):
-        port = _free_port()
+        port = free_port()
         with ExitStack() as stack:
             emulator = stack.enter_context(
                 Emulator(upstream=f"http://127.0.0.1:{port}", issuer=issuer, service_tokens=[ROBOT])
@@ -129,11 +129,6 @@ def _environment(told: Mapping[str, str]) -> dict[str, str]:
     own = ("CFACCESS_", "PYTHON")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     return {**inherited, **told, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        return int(bound.getsockname()[1])
 
 
 def _answers(process: "subprocess.Popen[bytes]", port: int) -> bool:

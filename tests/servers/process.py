@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +12,7 @@ from typing import Final
 
 import pytest
 
+from tests.processes import free_port
 from tests.servers.matrix import SELECT, SERVERS, Pair
 from tests.servers.raw import Conversation, get
 
@@ -113,7 +113,7 @@ def running(pair: Pair, environment: Mapping[str, str], folder: Path, alone: Pat
     """
     log = folder / f"{pair}.log"
     for left in reversed(range(_TRIES)):
-        port = _free_port()
+        port = free_port()
         with log.open("wb") as output:
             process = subprocess.Popen(
                 _command(pair, port),
@@ -147,11 +147,6 @@ def _variables(pair: Pair) -> dict[str, str]:
         if SERVERS[pair.server].mounts_by_variable:
             variables["SCRIPT_NAME"] = pair.mount
     return variables
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        return int(bound.getsockname()[1])
 
 
 def _answers(process: "subprocess.Popen[bytes]", port: int, mount: str) -> bool:

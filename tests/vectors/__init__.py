@@ -29,7 +29,8 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA512
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from cfaccess_mw.emulator.issuer import ABSENT, Issuer
+from cfaccess_mw.emulator.fields import ABSENT
+from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.emulator.signing_key import SigningKey, base64url
 from tests.tokens import AUD, NOW
 
