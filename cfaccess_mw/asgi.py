@@ -91,11 +91,11 @@ class Door:
     def facts(self, scope: Scope) -> Facts:
         """What a request says of its client, as far as it is believed; for policies that are asked in a handler."""
         client = scope.get(PEER_KEY, scope.get("client"))
-        target = target_of(
-            scope["path"], scope.get("raw_path"), scope.get("root_path", ""), scope.get("query_string", b"")
-        )
+        mount = scope.get("root_path", "")
+        target = target_of(scope["path"], scope.get("raw_path"), mount, scope.get("query_string", b""))
         method = scope.get("method", "GET")  # a WebSocket handshake is a GET (RFC 6455 section 4.1)
-        return self._client.read(method, client[0] if client else None, lambda name: values_of(scope, name), target)
+        peer = client[0] if client else None
+        return self._client.read(method, peer, lambda name: values_of(scope, name), target, mount)
 
     def tell(self, error: Refused, scope: Scope) -> None:
         """Tell the listeners of a refusal that a handler made behind the door; its own are told.

@@ -107,12 +107,11 @@ class Door:
 
     def facts(self, environ: "WSGIEnvironment") -> Facts:
         """What a request says of its client, as far as it is believed; for policies that are asked in a handler."""
-        path, query = self._reader.path(environ), environ.get("QUERY_STRING", "").encode("latin-1", "replace")
-        target = None
-        if path is not None:
-            target = target_of(path, self._reader.raw_path(environ), environ.get("SCRIPT_NAME", ""), query)
+        (path, mount), query = self._reader.sent(environ), environ.get("QUERY_STRING", "").encode("latin-1", "replace")
+        target = None if path is None else target_of(path, self._reader.raw_path(environ), mount, query)
         peer = environ.get(PEER_KEY, environ).get("REMOTE_ADDR")
-        return self._client.read(environ["REQUEST_METHOD"], peer, lambda name: values_of(environ, name), target)
+        method, mount = environ["REQUEST_METHOD"], environ.get("SCRIPT_NAME", "")
+        return self._client.read(method, peer, lambda name: values_of(environ, name), target, mount)
 
     def tell(self, error: Refused, environ: "WSGIEnvironment") -> None:
         """Tell the listeners of a refusal that a handler made behind the door; its own are told.

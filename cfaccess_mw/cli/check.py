@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from urllib.parse import urlsplit
 
 import click
@@ -189,8 +189,12 @@ def _as_stranger(demonstration: Demonstration, site: Site, headers: dict[str, st
         visitor.close()
 
 
-def check_demonstration(demonstration: Demonstration) -> bool:
-    """Print a line for each finding.
+def check_demonstration(demonstration: Demonstration, *, as_json: bool = False) -> bool:
+    """Print a line for each finding, or all of them as JSON.
+
+    Args:
+        demonstration: A running one.
+        as_json: Whether for programs.
 
     Returns:
         Whether everything held.
@@ -198,8 +202,14 @@ def check_demonstration(demonstration: Demonstration) -> bool:
     all_found = []
     for finding in findings(demonstration):
         all_found.append(finding)
+        if as_json:
+            continue
         mark = click.style("ok  ", fg="green") if finding.holds else click.style("FAIL", fg="red", bold=True)
         click.echo(f"{mark} {finding.what:<55} expected {finding.expected:<32} saw {finding.seen}")
     failed = sum(not finding.holds for finding in all_found)
+    if as_json:
+        told = [{**asdict(finding), "holds": finding.holds} for finding in all_found]
+        click.echo(json.dumps({"findings": told, "failed": failed}, indent=2))
+        return failed == 0
     click.echo(f"{len(all_found) - failed} of {len(all_found)} hold.")
     return failed == 0

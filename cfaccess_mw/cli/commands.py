@@ -16,7 +16,7 @@ from cfaccess_mw.cli.group import Commands
 from cfaccess_mw.cli.keys import keys
 from cfaccess_mw.cli.mint import mint
 from cfaccess_mw.cli.mistakes import REFUSED, Mistake, needing
-from cfaccess_mw.cli.options import examples
+from cfaccess_mw.cli.options import examples, json_option
 from cfaccess_mw.cli.ranges import ranges
 from cfaccess_mw.cli.rules import rules
 from cfaccess_mw.cli.serve import serve
@@ -62,7 +62,8 @@ for command in (
 @click.option(
     "--port", default=0, type=click.IntRange(0, 65535), help="Where the emulator listens; 0 lets the system choose."
 )
-def demo(*, check: bool, port: int) -> None:
+@json_option
+def demo(*, check: bool, port: int, as_json: bool) -> None:
     """Show two protected applications, one ASGI and one WSGI, behind an emulated Access on loopback."""
     with needing("the demonstration", "emulator"):  # the other commands do without it
         from cfaccess_mw.cli.check import check_demonstration  # noqa: PLC0415
@@ -70,8 +71,8 @@ def demo(*, check: bool, port: int) -> None:
     try:
         with Demonstration(port=port) as demonstration:
             if check:
-                sys.exit(0 if check_demonstration(demonstration) else REFUSED)
-            explain_demonstration(demonstration)
+                sys.exit(0 if check_demonstration(demonstration, as_json=as_json) else REFUSED)
+            explain_demonstration(demonstration, as_json=as_json)
             demonstration.wait()
     except (ConfigurationError, OSError) as error:
         raise Mistake(str(error)) from None

@@ -1,6 +1,7 @@
 """The main job, shown on a laptop: an emulated Access in front of two protected applications."""
 
 import contextlib
+import json
 import signal
 import threading
 from dataclasses import dataclass
@@ -129,10 +130,19 @@ def _applications(site: Site) -> tuple[Application, Application]:
     )
 
 
-def explain_demonstration(demonstration: Demonstration) -> None:
-    """Say where to point a browser, and what to try with ``curl``."""
+def explain_demonstration(demonstration: Demonstration, *, as_json: bool = False) -> None:
+    """Say where to point a browser, and what to try with ``curl``; or where everything is, for programs."""
     asgi, wsgi = demonstration.sites
     robot = demonstration.robot
+    if as_json:
+        sites = {
+            site.kind.lower(): {"url": demonstration.address(site), "origin": site.origin, "audience": site.audience}
+            for site in demonstration.sites
+        }
+        service = {"client_id": robot.client_id, "client_secret": robot.client_secret}
+        told = {"team_url": demonstration.emulator.url, "sites": sites, "service_token": service}
+        click.echo(json.dumps(told, indent=2))
+        return
     click.echo(f"""
 Two applications stand behind an emulated Cloudflare Access. Point a browser at
 

@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from cfaccess_mw.client.conversation import OUR_HEADERS, Answer, Ask, Call, Caller, Send
 from cfaccess_mw.client.cookie_header import has_token, with_token
 from cfaccess_mw.client.hosts import Origin, origin_of
-from cfaccess_mw.client.reach import check_unnamed, concerns
+from cfaccess_mw.client.reach import check_unnamed, concerns, token_in_jar
 from cfaccess_mw.client.refusals import refusal_in
 
 RawHeaders = list[tuple[bytes, bytes]]
@@ -110,9 +110,13 @@ class ExchangeAuth(Generic[Q, R]):
 
     def _flow(self, request: Q) -> Generator[Ask | Q, Any, None]:
         if not concerns(self._caller, _origin(request)):
+            self._check_apart(request)
             response: R = yield request
             # Its redirects are none of ours: whoever is called without credentials is not to choose who is with them.
-            check_unnamed(_origin(request), _answer(_from(request, response)[0]))
+            answered, *led_to = _from(request, response)
+            check_unnamed(_origin(request), _answer(answered))
+            for hop in led_to:
+                self._check_apart(hop.request)
             return
         next_request: Q | None = request
         while next_request is not None:
@@ -159,18 +163,28 @@ class ExchangeAuth(Generic[Q, R]):
 
     def _lost(self, hops: Sequence[R]) -> Q | None:
         """The request of the redirect that Access refused for want of what only the first request carried."""
+        is_astray = False
         for hop in hops:
             request: Q = hop.request
             origin = _origin(request)
+            self._check_apart(request)
+            if is_astray:
+                continue
             if not self._caller.hosts.may_get_credentials(origin):
                 check_unnamed(origin, _answer(hop))
-                return None  # what lies behind it was chosen by whoever that is
-            if refusal_in(_answer(hop)) is not None:
-                return request
-            # answered for whoever the client's cookie jar has a token of: the caller is told, and raises
-            if self._caller.keeps_people_apart and has_token(request.headers.get_list("cookie")):
+                is_astray = True  # what lies behind it was chosen by whoever that is
+            elif refusal_in(_answer(hop)) is not None:
                 return request
         return None
+
+    def _check_apart(self, request: Q) -> None:
+        """Make sure that a request says nothing of whoever the client's cookie jar has a token of, to whomever it goes.
+
+        Raises:
+            TokenInCookieJar: It does; a redirect was sent with it, and nobody gets to see what was answered.
+        """
+        if self._caller.keeps_people_apart and has_token(request.headers.get_list("cookie")):
+            raise token_in_jar(_origin(request))
 
 
 def _origin(request: Request) -> Origin:

@@ -9,15 +9,9 @@ from typing import TypeGuard
 
 from cfaccess_mw.client.conversation import TOKEN_HEADER, Answer, Ask, Call, Conversation, Send
 from cfaccess_mw.client.credentials import Secret
-from cfaccess_mw.client.errors import (
-    AccessRefused,
-    CredentialsRefused,
-    LoginDemanded,
-    NoIdentity,
-    NotAdmitted,
-    TokenInCookieJar,
-)
+from cfaccess_mw.client.errors import AccessRefused, CredentialsRefused, LoginDemanded, NoIdentity, NotAdmitted
 from cfaccess_mw.client.hosts import NamedHosts
+from cfaccess_mw.client.reach import token_in_jar
 from cfaccess_mw.client.refusals import Wants, refusal_in
 from cfaccess_mw.client.sources import Source
 from cfaccess_mw.client.tokens import read_payload
@@ -71,11 +65,7 @@ class ForwardedIdentity:
         host = str(call.origin)
         if call.has_token_cookie:
             # It would go out with the next redirect, which is sent without asking us, and speak for somebody else.
-            raise TokenInCookieJar(
-                f"the request for {host} has a CF_Authorization cookie beside the identity that is passed on",
-                mend="make the client with a cookie jar that keeps none: client.tokenless_cookies()",
-                host=host,
-            )
+            raise token_in_jar(call.origin)
         given = yield Ask(source=self._source)
         if not _is_token(given):
             raise NoIdentity(

@@ -32,7 +32,11 @@ class Origin:
 
     @property
     def is_safe(self) -> bool:
-        """Whether nobody on the way can read along."""
+        """Whether nobody on the way can read along.
+
+        A proxy of the environment (``http_proxy``) can, where it is asked for this machine too: name the machine in
+        ``no_proxy``, or make the client with ``trust_env=False``.
+        """
         return self.scheme == "https" or (self.scheme == "http" and _is_loopback(self.host))
 
     def __str__(self) -> str:

@@ -1,7 +1,7 @@
 """Is a request one that the credentials are for, and what if it is not, and Access answers?"""
 
 from cfaccess_mw.client.conversation import Answer, Caller
-from cfaccess_mw.client.errors import HostNotNamed, InsecureCall
+from cfaccess_mw.client.errors import HostNotNamed, InsecureCall, TokenInCookieJar
 from cfaccess_mw.client.hosts import Origin
 from cfaccess_mw.client.refusals import refusal_in
 
@@ -19,6 +19,15 @@ def concerns(caller: Caller, origin: Origin) -> bool:
     raise InsecureCall(
         f"the call to {origin} would go out over plain http, where anybody on the way reads along",
         mend="call https://",
+        host=str(origin),
+    )
+
+
+def token_in_jar(origin: Origin) -> TokenInCookieJar:
+    """The error where the client's cookie jar has a token, and so would speak for somebody else."""
+    return TokenInCookieJar(
+        f"the request for {origin} has a CF_Authorization cookie beside the identity that is passed on",
+        mend="make the client with a cookie jar that keeps none: client.tokenless_cookies()",
         host=str(origin),
     )
 

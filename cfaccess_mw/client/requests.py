@@ -51,6 +51,8 @@ class AccessAuth(AuthBase):
         if concerns(self._caller, _origin(r)):
             prepared.register_hook("response", _Hook(self._caller, r))
         else:
+            if self._caller.keeps_people_apart:
+                _keep_apart(r)
             prepared.register_hook("response", _Stranger(r))
         return r
 
@@ -119,9 +121,7 @@ class _Turn:
 
     def __init__(self, caller: Caller, request: PreparedRequest) -> None:
         self._request = request
-        # What a redirect is sent with is made from this jar: no token of anybody is to be among it.
-        prepared: Any = request
-        prepared._cookies = _merge(RequestsCookieJar(policy=TokenlessPolicy()), prepared._cookies)
+        _keep_jar_apart(request)
         for name in OUR_HEADERS:
             request.headers.pop(name, None)
         self._conversation = caller.converse(
@@ -163,6 +163,20 @@ class _Turn:
             _show(self._request)
         again.history.append(response)
         return again
+
+
+def _keep_jar_apart(request: PreparedRequest) -> None:
+    """What a redirect is sent with is made from this jar: no token of anybody is to be among it."""
+    prepared: Any = request
+    prepared._cookies = _merge(RequestsCookieJar(policy=TokenlessPolicy()), prepared._cookies)
+
+
+def _keep_apart(request: PreparedRequest) -> None:
+    """Send a request, and what it leads to, without a token that the session keeps: it is somebody else's."""
+    _keep_jar_apart(request)
+    kept = with_token([request.headers.pop("Cookie")] if "Cookie" in request.headers else [], None)
+    if kept is not None:
+        request.headers["Cookie"] = str(kept)
 
 
 def _show(request: PreparedRequest) -> None:

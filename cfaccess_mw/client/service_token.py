@@ -28,6 +28,10 @@ _WORN = "the secret may be wrong or the token expired, disabled or deleted (Zero
 class ServiceToken:
     """Calls as a service (Cloudflare, "Service tokens").
 
+    One object is one service: the cookie that Access gives back is kept for whoever calls next. A client's own jar
+    keeps it as well, and sends it along with redirects within the host, to other ports too: give the client
+    :func:`~cfaccess_mw.client.jar.tokenless_cookies`.
+
     Args:
         *hosts: To whom the credentials may go: exact names, with a port where that is not the scheme's own. Over https
             only, except to this machine.

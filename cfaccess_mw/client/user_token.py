@@ -23,6 +23,9 @@ _ADMISSION = "ask whoever runs the application for a policy that includes you"
 class UserToken:
     """Calls as a person, with an application token in ``Cf-Access-Token`` as cloudflared does.
 
+    One object is one person: the token is kept for whoever calls next. For whoever is asking an application there is
+    :class:`~cfaccess_mw.client.forwarding.ForwardedIdentity`.
+
     Args:
         url: The application's address; the token goes to its host and to no other.
         token: Gives the token each time that one is needed; an asynchronous callable for asynchronous clients. Where

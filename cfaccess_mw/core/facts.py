@@ -75,6 +75,7 @@ class Facts:
             so that the looked-up profile is asked.
         peer: Who is connected, as the server gives it; empty for a Unix socket, None where it is not known.
         target: The path and the query as they were sent, percent-encoded; None where they are not known.
+        mount: Where the application is mounted: ASGI ``root_path``, WSGI ``SCRIPT_NAME``.
         profile: The looked-up ``get-identity`` document; None where there is none.
         looked_up: Whether the lookup was made. Conditions on the profile wait for it until then.
     """
@@ -86,6 +87,7 @@ class Facts:
     certificate: Certificate | None = field(default=None, repr=False)
     peer: str | None = field(default=None, repr=False)
     target: bytes | None = field(default=None, repr=False)
+    mount: str = field(default="", repr=False)
     profile: Mapping[str, object] | None = field(default=None, repr=False)
     looked_up: bool = False
 
@@ -100,6 +102,7 @@ class Facts:
             certificate=self.certificate if Need.CERTIFICATE in needs else Certificate(),
             peer=self.peer if Need.PEER in needs else None,
             target=self.target if Need.TARGET in needs else None,
+            mount=self.mount if Need.TARGET in needs else "",
             profile=self.profile if profile else None,
             looked_up=self.looked_up or not profile,
         )

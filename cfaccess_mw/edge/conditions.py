@@ -32,7 +32,8 @@ def signed_link(links: SignedURLs, *, bind_address: bool = False) -> Check:
         if facts.target is None or facts.method not in _READING:
             return False
         try:
-            links.check(facts.target, bound=(str(facts.address or ""),) if bind_address else ())
+            bound = (str(facts.address or ""),) if bind_address else ()
+            links.check(facts.target, bound=bound, root_path=facts.mount)
         except LinkRefused:
             return False
         return True

@@ -17,18 +17,10 @@ from cfaccess_mw.edge.ranges_peers import CloudflarePeers
 
 CLIENT_HEADER: Final = "cf-connecting-ip"
 
-_OF_CLOUDFLARE: Final = frozenset(
-    {
-        CLIENT_HEADER,
-        "cf-connecting-ipv6",
-        "cf-connecting-o2o",
-        "cf-ipcountry",
-        "cf-pseudo-ipv4",
-        "cf-visitor",
-        "true-client-ip",
-    }
-)
-_OF_CLOUDFLARE_TOO: Final = ("cf-cert-", "cf-client-cert-")
+# Managed transforms add ever more of them (places, bots, certificates): cf-ipcity, cf-timezone, cf-bot-score, cf-cert-…
+_OF_CLOUDFLARE: Final = "cf-"
+_OF_CLOUDFLARE_TOO: Final = "true-client-ip"
+_NOT_OF_IT: Final = ("cf-access-", "cf-ray")  # a door's affair; a name for the logs
 
 
 class NotFromCloudflare(Refused):
@@ -96,4 +88,4 @@ class PeerGate:
 def is_cloudflares(name: str) -> bool:
     """Say whether a header, by its lower-case name, is Cloudflare's word about the client."""
     dashed = name.replace("_", "-")
-    return dashed in _OF_CLOUDFLARE or dashed.startswith(_OF_CLOUDFLARE_TOO)
+    return dashed == _OF_CLOUDFLARE_TOO or (dashed.startswith(_OF_CLOUDFLARE) and not dashed.startswith(_NOT_OF_IT))

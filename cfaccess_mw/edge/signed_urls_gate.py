@@ -35,6 +35,8 @@ class Visit:
         path: Percent-decoded once.
         raw_path: As sent, with or without the query, where the server tells.
         root_path: Where the application is mounted.
+        sent: The path and the mount to compare with what was sent, where they are others: of a mount that the client
+            may have named.
         query: As sent.
         address: The client's, as the server gives it.
         cookies: The ``Cookie`` header lines.
@@ -45,6 +47,7 @@ class Visit:
     path: str
     raw_path: bytes | None
     root_path: str
+    sent: tuple[str | None, str] | None = None
     query: bytes
     address: str | None
     cookies: tuple[str, ...]
@@ -108,7 +111,8 @@ class LinkGate:
         if ("GET" if visit.method == "HEAD" else visit.method) not in self._methods:
             raise LinkMissing
         bound = [read(visit) for read in self._bind]
-        target = target_of(visit.path, visit.raw_path, visit.root_path, visit.query)
+        path, mount = (visit.path, visit.root_path) if visit.sent is None else visit.sent
+        target = None if path is None else target_of(path, visit.raw_path, mount, visit.query)
         if target is None:
             raise AmbiguousPath
         return self._links.check(

@@ -95,6 +95,7 @@ class SignedLinks:
                 path=path,
                 raw_path=self._reader.raw_path(environ),
                 root_path=environ.get("SCRIPT_NAME", ""),
+                sent=self._reader.sent(environ),
                 query=environ.get("QUERY_STRING", "").encode("latin-1", "replace"),
                 address=environ.get("REMOTE_ADDR"),
                 cookies=tuple(values_of(environ, "cookie")),

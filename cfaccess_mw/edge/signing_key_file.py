@@ -30,7 +30,7 @@ _MOST_BYTES: Final = 128 * 1024
 _OTHERS: Final = stat.S_IRWXO | stat.S_IWGRP  # a group may read: that is how Kubernetes hands out secrets (fsGroup)
 _GROUP_READS: Final = stat.S_IRGRP
 
-Edition = tuple[int, int, int, int]  # what changes with the file: device, inode, size, time of change
+Edition = tuple[int, ...]  # what changes with the file: device, inode, size, times of change, of its mode too
 
 
 def read_key_file(path: Path, *, key: str = "signing_keys") -> tuple[SigningKeySet, Edition]:
@@ -66,7 +66,7 @@ def read_key_file(path: Path, *, key: str = "signing_keys") -> tuple[SigningKeyS
 
 def edition_of(status: os.stat_result) -> Edition:
     """What tells one edition of a file from the next."""
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def create_key_file(path: str | os.PathLike[str]) -> None:
@@ -79,7 +79,7 @@ def create_key_file(path: str | os.PathLike[str]) -> None:
         ConfigurationError: There is a file, or none can be written there.
     """
     where = _path(path)
-    _write_new(where, SigningKeySet.of([SigningKey.generate(signs_from=int(time.time()))]), 0o600, key="path")
+    _write_new(where, SigningKeySet.of([SigningKey.generate(signs_from=int(time.time()))]), like=None, key="path")
 
 
 def rotate_key_file(
@@ -118,10 +118,10 @@ def rotate_key_file(
             return None
         # JWK times are whole seconds for us: rounded up, so that no key signs before it was announced for long enough
         new = SigningKey.generate(signs_from=int(now + announce) + 1)
-        mode = 0o600 | (where.stat().st_mode & _GROUP_READS)
+        status = where.stat()
         beside = where.with_name(f".{where.name}.{secrets.token_hex(8)}")
         try:
-            _write_new(beside, keys.rotated(new, now, keep=keep), mode, key="path")
+            _write_new(beside, keys.rotated(new, now, keep=keep), like=status, key="path")
             beside.replace(where)
         finally:
             beside.unlink(missing_ok=True)
@@ -155,13 +155,17 @@ def _path(path: object) -> Path:
     return Path(path)
 
 
-def _write_new(path: Path, keys: SigningKeySet, mode: int, *, key: str) -> None:
+def _write_new(path: Path, keys: SigningKeySet, *, like: os.stat_result | None, key: str) -> None:
+    """Write a file that its owner alone can read; or whoever can read another one, which it is to replace."""
     text = json.dumps({"keys": [one.private_jwk() for one in keys.keys]}, indent=1).encode("ascii")
     problem = None
     try:
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            if os.name == "posix":
-                os.fchmod(file.fileno(), mode)  # whatever this process masks; before there is anything to read
+            if os.name == "posix":  # before there is anything to read
+                if like is not None:
+                    _give(file.fileno(), like)
+                group = 0 if like is None else like.st_mode & _GROUP_READS
+                os.fchmod(file.fileno(), 0o600 | group)  # whatever this process masks
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -169,6 +173,13 @@ def _write_new(path: Path, keys: SigningKeySet, mode: int, *, key: str) -> None:
         problem = error.strerror
     if problem:
         raise ConfigurationError(f"{key}: no new file can be written there ({problem})")
+
+
+def _give(file: int, like: os.stat_result) -> None:
+    """Have a file belong to whom another belongs: a group that may read is not to become another group."""
+    ours = os.fstat(file)
+    if (ours.st_uid, ours.st_gid) != (like.st_uid, like.st_gid):
+        os.fchown(file, like.st_uid, like.st_gid)
 
 
 @contextmanager

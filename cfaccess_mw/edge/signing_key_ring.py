@@ -31,7 +31,7 @@ from cfaccess_mw.edge.signing_key_file import (
 from cfaccess_mw.edge.signing_key_set import SigningKeySet
 from cfaccess_mw.telemetry.events import Event, Listener, tell
 
-_FILE_IS_GONE: Final[Edition] = (0, 0, 0, 0)
+_FILE_IS_GONE: Final[Edition] = (0, 0, 0, 0, 0)
 
 
 class SigningKeyRing:

@@ -32,7 +32,9 @@ class ClientReader:
     peers: TrustedPeers
     certificate_headers: bool
 
-    def read(self, method: str, peer: str | None, values: Values, target: bytes | None = None) -> Facts:
+    def read(
+        self, method: str, peer: str | None, values: Values, target: bytes | None = None, mount: str = ""
+    ) -> Facts:
         """What the request says, nobody's identity yet.
 
         Args:
@@ -40,6 +42,7 @@ class ClientReader:
             peer: The address of who is connected; None or empty for a Unix socket.
             values: The request's headers.
             target: The path and the query as they were sent.
+            mount: Where the application is mounted.
         """
         if not self.peers.trust(peer):
             unread = Certificate() if self.certificate_headers else None
@@ -50,6 +53,7 @@ class ClientReader:
                 certificate=unread,
                 peer=peer or "",
                 target=target,
+                mount=mount,
             )
         return Facts(
             identity=None,
@@ -59,6 +63,7 @@ class ClientReader:
             certificate=_certificate(values) if self.certificate_headers else None,
             peer=peer or "",
             target=target,
+            mount=mount,
         )
 
 

@@ -76,6 +76,17 @@ class EnvironReader:
                 return str(target).encode("latin-1", "replace")
         return None
 
+    def sent(self, environ: Environ) -> tuple[str | None, str]:
+        """The path as :meth:`path`, and the mount, to compare with what was sent and signed.
+
+        A mount that a header may have named is left out: it is the client's word, and would make any address of any
+        other that ends alike.
+        """
+        mount: str = environ.get("SCRIPT_NAME", "")
+        if mount and names_mount(environ):
+            return self.path({**environ, "SCRIPT_NAME": ""}) or None, ""
+        return self.path(environ), mount
+
     def clean(self, environ: Environ, passing: Pass) -> Environ:
         """A copy of the environ that the application sees: nothing that could be spoofed, and what was verified."""
         cleaned = environ.copy()

@@ -1,5 +1,6 @@
 """Does the demonstration show what it says, and does its check fail where something does not hold?"""
 
+import json
 import re
 import shlex
 import signal
@@ -11,7 +12,7 @@ import httpx
 import pytest
 
 from cfaccess_mw.cli.check import check_demonstration, findings
-from cfaccess_mw.cli.demo import Demonstration
+from cfaccess_mw.cli.demo import Demonstration, explain_demonstration
 
 COMMAND = (sys.executable, "-m", "cfaccess_mw", "demo")
 
@@ -69,6 +70,21 @@ def test_the_printed_lines_do_what_is_said_of_them(shown: tuple[subprocess.Popen
     assert [as_curl_would(line.replace("\\\n", " ")) for line in lines] == [401, 401, 200]
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 0
+
+
+def test_both_are_told_to_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    with Demonstration() as demonstration:
+        explain_demonstration(demonstration, as_json=True)
+        told = json.loads(capsys.readouterr().out)
+        assert told["team_url"] == demonstration.emulator.url
+        assert {kind: site["origin"] for kind, site in told["sites"].items()} == {
+            site.kind.lower(): site.origin for site in demonstration.sites
+        }
+        assert told["service_token"]["client_id"] == demonstration.robot.client_id
+        demonstration.emulator.certs_down()
+        assert not check_demonstration(demonstration, as_json=True)
+    found = json.loads(capsys.readouterr().out)
+    assert found["failed"] == sum(not finding["holds"] for finding in found["findings"]) > 0
 
 
 def test_a_port_that_is_taken_is_one_sentence() -> None:

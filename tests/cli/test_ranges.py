@@ -23,6 +23,10 @@ def test_every_format_is_printed(run: Run, form: str) -> None:
     assert run("ranges", "--format", form).stdout == written(shipped(), form) + "\n"
 
 
+def test_data_is_asked_for_as_everywhere(run: Run) -> None:
+    assert run("ranges", "--json").stdout == run("ranges", "--format", "json").stdout
+
+
 def test_ports_are_those_that_are_named(run: Run) -> None:
     assert "to any port 443,8443 " in run("ranges", "--format", "ufw", "--port", "443", "--port", "8443").stdout
 

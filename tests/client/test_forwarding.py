@@ -171,6 +171,50 @@ class TestSharedClient:
                 call(f"{site.url}/b")
             assert len(site.asked) == before
 
+    @pytest.mark.parametrize("begins", ["named", "unnamed"])
+    @pytest.mark.parametrize("name", CLIENTS)
+    def test_a_host_that_was_not_named_does_not_choose_who_speaks(
+        self, name: str, begins: str, serve: Serve, tokens: dict[str, str]
+    ) -> None:
+        alice, bob = tokens.values()
+        cookie = ("set-cookie", f"CF_Authorization={alice}; Path=/private")
+
+        def answers(asked: Asked) -> Says:
+            if asked.path == "/a":
+                return Says(200, (cookie,))
+            away = Says(302, (("location", stranger.url),), b"")
+            return away if asked.path == "/away" else Says(body=asked.get("cookie").encode())
+
+        site, stranger, current = serve(answers), serve(lambda _: Says(404)), alice
+        stranger.answers = lambda _: Says(302, (("location", f"{site.url}/private/a"),), b"")
+        with CLIENTS[name](ForwardedIdentity(site.host, assertion=lambda: current)) as call:
+            call(f"{site.url}/a")
+            current = bob
+            url = f"{site.url}/away" if begins == "named" else stranger.url
+            if name == "requests":
+                assert call(url).body == b""
+            else:
+                with pytest.raises(TokenInCookieJar, match="tokenless_cookies"):
+                    call(url)
+
+    @pytest.mark.parametrize("name", CLIENTS)
+    def test_nobodys_token_goes_to_a_host_that_was_not_named(
+        self, name: str, serve: Serve, tokens: dict[str, str]
+    ) -> None:
+        alice, bob = tokens.values()
+        site = serve(lambda _: Says(200, (("set-cookie", f"CF_Authorization={alice}"),)))
+        stranger = serve(lambda _: Says(200))
+        current = alice
+        with CLIENTS[name](ForwardedIdentity(site.host, assertion=lambda: current)) as call:
+            call(site.url)
+            current = bob
+            if name == "requests":
+                assert call(stranger.url).status == 200
+            else:
+                with pytest.raises(TokenInCookieJar):
+                    call(stranger.url)
+        assert all("cookie" not in asked.brought for asked in stranger.asked)
+
     def test_requests_sends_none_even_so(self, serve: Serve, tokens: dict[str, str]) -> None:
         site = serve(self.answers)
         with CLIENTS["requests"](ForwardedIdentity(site.host, assertion=lambda: tokens[PEOPLE[0]])) as call:

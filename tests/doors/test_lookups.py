@@ -78,6 +78,28 @@ def test_a_session_that_has_ended_cannot_be_looked_up(ask: Any, emulator: Emulat
     assert (answer.status, json.loads(answer.body)["code"]) == (401, "session-ended")
 
 
+@pytest.mark.parametrize("door", ["asgi", "wsgi"])
+def test_a_session_that_has_ended_is_noticed_without_a_policy(door: str, emulator: Emulator) -> None:
+    options: dict[str, Any] = {
+        "team": "acme",
+        "audience": emulator.audience,
+        "team_url": emulator.url,
+        "revalidate_every": 60,
+    }
+    tokens = [signed_in(emulator, email) for email in ("alice@example.com", "bob@example.com")]
+    emulator.revoke(email="bob@example.com")
+    asgi = AccessMiddleware(asgi_application, **options)
+    answers = [
+        asyncio.run(ask_asgi(asgi, Request.with_token(token)))
+        if door == "asgi"
+        else ask_wsgi(options, Request.with_token(token))
+        for token in tokens
+    ]
+    asgi.protection.close()
+    assert [answer.status for answer in answers] == [200, 401]
+    assert json.loads(answers[1].body)["code"] == "session-ended"
+
+
 def test_during_a_rename_each_is_looked_up_at_the_team_that_signed(issuer: Issuer) -> None:
     old, new = (Issuer(name, current=issuer.current, previous=issuer.previous) for name in ("acme", "acme-corp"))
     protection = Protection(team=["acme", "acme-corp"], audience="aud", rules=RULES)

@@ -56,6 +56,27 @@ def test_a_signed_link_opens_its_path(ask: Any, request_: Request, reached: bool
     assert answer.status == (200 if reached else 401)
 
 
+def test_a_mount_is_no_way_out_of_a_directory(ask: Any) -> None:
+    links = SignedURLs(secrets="0123456789abcdef" * 2, directory=len("/files/ab/"))
+    stamp = links.sign("/files/ab/").partition("?")[2]
+    good = Request(target=f"/files/ab/1.ts?{stamp}", root_path="/files")
+    left = Request(target=f"/files/ab/files/cd/1.ts?{stamp}", root_path="/files")  # Litestar runs /files/cd/1.ts
+    assert [ask(signed_link(links), request).reached for request in (good, left)] == [True, False]
+
+
+def test_a_mount_that_the_client_names_is_not_signed(ask: Any, kind: str) -> None:
+    if kind == "asgi":
+        pytest.skip("nothing there makes a mount of a header")
+    stamp = LINKS.sign("/files/mallory/files/a").partition("?")[2]
+    named = Request(
+        target=f"/files/a?{stamp}",
+        path="/files/mallory/files/a",
+        root_path="/files/mallory",
+        headers=(("X-Forwarded-Prefix", "/files/mallory"),),
+    )
+    assert not ask(signed_link(LINKS), named).reached
+
+
 @pytest.mark.parametrize(
     ("peer", "headers", "reached"),
     [

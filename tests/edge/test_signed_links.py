@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -14,7 +15,7 @@ from cfaccess_mw.edge.signed_urls import SignedURL, SignedURLs
 from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.protection import Protection
 from cfaccess_mw.wire.refused import RefusedRequest
-from tests.edge.asking import Answer, Ask, Request
+from tests.edge.asking import Answer, Ask, Request, ask_wsgi
 from tests.tokens import AUD
 
 if TYPE_CHECKING:
@@ -133,6 +134,22 @@ def test_a_mount_is_no_way_out_of_a_directory(ask_links: Ask) -> None:
     good = Request(target=f"/api/ab/1.ts?{stamp}", root_path="/api")
     left = Request(target=f"/api/ab/api/cd/1.ts?{stamp}", root_path="/api")
     assert [outcome(ask_links(request, links)) for request in (good, left)] == ["reached", "link-malformed"]
+
+
+@pytest.mark.parametrize("tells_raw", [True, False])
+def test_a_mount_that_the_client_names_is_not_signed(tells_raw: bool) -> None:
+    """Werkzeug's ``ProxyFix(x_prefix=1)`` makes ``SCRIPT_NAME`` of the header, behind a proxy that hands it on."""
+    stamp = LINKS.sign("/u/mallory/reports/all.csv").partition("?")[2]
+    named = Request(
+        target=f"/reports/all.csv?{stamp}",
+        path="/u/mallory/reports/all.csv",
+        root_path="/u/mallory",
+        headers=(("X-Forwarded-Prefix", "/u/mallory"),),
+        tells_raw=tells_raw,
+    )
+    assert outcome(ask_wsgi(signed_urls_wsgi.SignedLinks, named, LINKS)) == "link-forged"
+    inside = replace(named, target=LINKS.sign("/reports/all.csv"))
+    assert outcome(ask_wsgi(signed_urls_wsgi.SignedLinks, inside, LINKS)) == "reached"
 
 
 @pytest.mark.parametrize(

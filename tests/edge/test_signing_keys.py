@@ -1,5 +1,6 @@
 """Are our keys read strictly, kept from others, shown before they sign and after, and replaced while we run?"""
 
+import errno
 import json
 import os
 import threading
@@ -343,6 +344,39 @@ def test_of_many_that_rotate_one_does(path: Path) -> None:
     assert len(read_key_file(path)[0].keys) == 2
 
 
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root gives files away")
+def test_a_rotated_file_belongs_to_whom_it_belonged(path: Path) -> None:
+    create_key_file(path)
+    os.chown(path, 1234, 4321)
+    path.chmod(0o640)
+    rotate_key_file(path)
+    status = path.stat()
+    assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (1234, 4321, 0o640)
+
+
+def test_a_file_that_cannot_be_given_to_its_group_is_left_as_it_is(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else another group could read it, that of whoever rotates."""
+    create_key_file(path)
+    before, owner = path.read_bytes(), os.fstat
+
+    def other(file: int) -> os.stat_result:
+        found = list(owner(file))
+        found[5] += 1  # st_gid
+        return os.stat_result(found)
+
+    def refuse(*_: int) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr("cfaccess_mw.edge.signing_key_file.os.fchown", refuse)
+    key_set = read_key_file(path)[0]
+    monkeypatch.setattr("cfaccess_mw.edge.signing_key_file.read_key_file", lambda *_, **__: (key_set, ()))
+    monkeypatch.setattr("cfaccess_mw.edge.signing_key_file.os.fstat", other)
+    with pytest.raises(ConfigurationError, match="not permitted"):
+        rotate_key_file(path)
+    assert path.read_bytes() == before
+    assert not [one for one in path.parent.iterdir() if one.name.startswith(".") and not one.name.endswith(".lock")]
+
+
 def test_a_pem_file_cannot_be_rotated(path: Path, key: SigningKey) -> None:
     path.write_bytes(pem(key.private_key))
     path.chmod(0o600)
@@ -405,6 +439,17 @@ def test_a_file_that_cannot_be_read_any_more_changes_nothing_and_is_told_once(
     assert heard.names == ["signing-keys-unreadable"]
     store(path, second)
     assert ring.current().kid == second.kid
+
+
+def test_a_file_is_read_again_once_its_mode_is_right(path: Path, three: tuple[SigningKey, ...]) -> None:
+    heard, (first, second, _) = Heard(), three
+    store(path, first)
+    ring = SigningKeyRing(path, listeners=[heard])
+    store(path, second, mode=0o644)
+    assert ring.current().kid == first.kid
+    path.chmod(0o600)
+    assert ring.current().kid == second.kid
+    assert heard.names == ["signing-keys-unreadable"]
 
 
 def test_a_key_is_replaced_when_it_is_due(path: Path, key: SigningKey) -> None:
