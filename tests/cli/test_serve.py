@@ -99,14 +99,14 @@ def test_a_changed_file_is_served_anew(issuer: Issuer, config: str, tmp_path: Pa
     )
     (tmp_path / "changing.py").write_text(text)
     with commanding("serve", "changing:app", "--config", config, "--port", "0", "--reload", folder=tmp_path) as command:
-        assert _eventually(command.port, 299, lambda _: None)
+        assert _eventually(command.port, 299)
         # Again and again: uvicorn may look for the first time after a change. And each time of another size: Python
         # takes a file of the same size and second for the one that it has compiled.
         changed = text.replace("299", "298")
         assert _eventually(command.port, 298, lambda turn: (tmp_path / "changing.py").write_text(changed + "#" * turn))
 
 
-def _eventually(port: int, status: int, turn: Callable[[int], object]) -> bool:
+def _eventually(port: int, status: int, turn: Callable[[int], object] = abs) -> bool:
     """Ask until the answer is the one; another process is on its way up."""
     deadline, turns = time.monotonic() + PATIENCE, 0
     while time.monotonic() < deadline:
