@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cfaccess_mw.core.errors import IdentityUnavailable, SessionEnded
-from cfaccess_mw.core.identity import Identity
+from cfaccess_mw.core.identity import Identity, assertion_of
 from cfaccess_mw.core.keys import KeySnapshot
 from cfaccess_mw.core.profile import ENDED, Outcome, Profile, ProfileAnswer, found
 from cfaccess_mw.emulator.issuer import Issuer
@@ -187,3 +187,10 @@ def test_a_dictionary_of_an_identity_holds_no_token() -> None:
     assert "user@example.com" in said
     for secret in ("t.o.k", "sup3rs3cr3t", "Team"):
         assert secret not in said
+
+
+@pytest.mark.parametrize("token", [pytest.param(b"t.o.k", id="bytes"), pytest.param("t.o.k", id="text")])
+def test_the_token_can_be_passed_on_by_whoever_asks_for_it(token: str | bytes) -> None:
+    identity = identity_of(_token=token)
+    assert assertion_of(identity) == "t.o.k"
+    assert assertion_of(pickle.loads(pickle.dumps(identity))) == ""

@@ -1,0 +1,63 @@
+"""What two requirements require together: nothing that either of them refuses gets through."""
+
+import pytest
+
+from cfaccess_mw.core.errors import AmbiguousHost, AmbiguousPath
+from cfaccess_mw.core.requirement import Requirement, both, refused
+from cfaccess_mw.core.rules import Access, Rule
+from cfaccess_mw.core.table import RuleTable
+
+AUD, OTHER = frozenset({"a" * 64}), frozenset({"b" * 64})
+TABLE = RuleTable(
+    [
+        Rule.public("/public"),
+        Rule.optional("/optional"),
+        Rule.token("/other", audience=next(iter(OTHER))),
+        Rule.any_user("/users"),
+        Rule.guarded("/trial", [{"decision": "deny", "include": [{"everyone": {}}]}], report_only=True),
+    ],
+    audience=AUD,
+)
+
+
+def of(path: str) -> Requirement:
+    return TABLE.find("GET", path, None, "", None)
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["", "turned"])
+@pytest.mark.parametrize(
+    ("one", "other", "access", "audiences", "may_open"),
+    [
+        pytest.param("/public", "/else", Access.TOKEN, {AUD}, False, id="public-and-default"),
+        pytest.param("/public", "/optional", Access.OPTIONAL, {AUD}, False, id="public-and-optional"),
+        pytest.param("/public", "/other", Access.TOKEN, {OTHER}, False, id="public-and-another-application"),
+        pytest.param("/else", "/other", Access.TOKEN, {AUD, OTHER}, False, id="two-applications"),
+        pytest.param("/other", "/users", Access.POLICIES, {AUD, OTHER}, False, id="token-and-policies"),
+        pytest.param("/public", "/public/", Access.PUBLIC, {AUD}, True, id="public-twice"),
+    ],
+)
+def test_the_stricter_of_two(
+    turned: bool, one: str, other: str, access: Access, audiences: set[frozenset[str]], may_open: bool
+) -> None:
+    together = both(of(other), of(one)) if turned else both(of(one), of(other))
+    assert together.access is access
+    assert set(together.audiences) == audiences
+    assert together.may_open is may_open
+    assert set(together.policies) == {*of(one).policies, *of(other).policies}
+    assert set(together.rules) == {*of(one).rules, *of(other).rules}
+
+
+def test_what_is_refused_stays_refused() -> None:
+    path, host = refused(AmbiguousPath), refused(AmbiguousHost)
+    assert both(path, of("/public")) is both(of("/public"), path) is path
+    assert both(path, host) is path
+
+
+def test_only_what_both_only_report_is_only_reported() -> None:
+    assert both(of("/trial"), of("/trial")).report_only
+    assert not both(of("/trial"), of("/users")).report_only
+    assert not both(of("/users"), of("/trial")).report_only
+
+
+def test_the_same_two_are_the_same_one() -> None:
+    assert both(of("/public"), of("/users")) is both(of("/public"), of("/users"))
