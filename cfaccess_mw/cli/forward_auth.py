@@ -3,9 +3,9 @@
 import click
 
 from cfaccess_mw.cli.forwarding import CONVENTIONS
-from cfaccess_mw.cli.listening import address_of, bind, bind_unix, listen, uvicorn
+from cfaccess_mw.cli.listening import address_of, announce, bind, bind_unix, listen, uvicorn
 from cfaccess_mw.cli.mistakes import told_as_mistakes
-from cfaccess_mw.cli.options import config_option, configuration_of, examples
+from cfaccess_mw.cli.options import config_option, configuration_of, examples, json_option
 from cfaccess_mw.core.peers import TrustedPeers
 
 
@@ -28,8 +28,9 @@ from cfaccess_mw.core.peers import TrustedPeers
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
 @click.option("--port", default=9180, show_default=True, type=click.IntRange(0, 65535), help="0: any that is free.")
 @click.option("--uds", metavar="PATH", help="A Unix socket to listen at instead.")
+@json_option
 def forward_auth(
-    *, proxy: str, trust: tuple[str, ...], config: str | None, host: str, port: int, uds: str | None
+    *, proxy: str, trust: tuple[str, ...], config: str | None, host: str, port: int, uds: str | None, as_json: bool
 ) -> None:
     """Decide for a reverse proxy: nginx auth_request, Caddy forward_auth, Traefik ForwardAuth.
 
@@ -47,5 +48,6 @@ def forward_auth(
 
         service = ForwardAuth(settings, proxy=proxy, trusted=trusted)
     server = bind(host, port) if uds is None else bind_unix(uds)
-    click.echo(f"deciding for {proxy} at {address_of(server)}", err=True)
+    address = address_of(server)
+    announce(f"deciding for {proxy} at {address}", {"proxy": proxy, "address": address}, as_json=as_json)
     listen(service, server, log_level="warning")

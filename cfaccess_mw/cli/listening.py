@@ -1,12 +1,16 @@
 """Where does a command's server listen, and how does it end? On uvicorn, whose own options are left at their safest."""
 
+import json
 import os
 import signal
 import socket
 import stat
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+import click
 
 from cfaccess_mw.cli.mistakes import Mistake, needing
 
@@ -79,6 +83,20 @@ def address_of(server: socket.socket) -> str:
         return f"unix:{name}"
     host = f"[{name[0]}]" if server.family == socket.AF_INET6 else name[0]
     return f"http://{host}:{name[1]}"
+
+
+def announce(sentence: str, told: Mapping[str, str], *, as_json: bool) -> None:
+    """Say what listens where: to people on standard error, to programs as a line of JSON on standard output.
+
+    Args:
+        sentence: For people.
+        told: The same as data.
+        as_json: Whether for programs.
+    """
+    if as_json:
+        click.echo(json.dumps(dict(told)))
+    else:
+        click.echo(sentence, err=True)
 
 
 def listen(application: "ASGIApp", server: socket.socket, *, log_level: str) -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from cfaccess_mw.cli.application import interface_of, load_application
-from cfaccess_mw.cli.listening import OPTIONS, address_of, bind, bind_unix, listen, uvicorn
+from cfaccess_mw.cli.listening import OPTIONS, address_of, announce, bind, bind_unix, listen, uvicorn
 from cfaccess_mw.cli.mistakes import Mistake, told_as_mistakes
-from cfaccess_mw.cli.options import config_option, examples
+from cfaccess_mw.cli.options import config_option, examples, json_option
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -49,6 +49,7 @@ _VARIABLE: Final = "_CFACCESS_MW_SERVE"
     show_default=True,
     help="Of the server.",
 )
+@json_option
 def serve(
     *,
     app: str,
@@ -59,6 +60,7 @@ def serve(
     workers: int,
     reloads: bool,
     log_level: str,
+    as_json: bool,
     **how: Any,
 ) -> None:
     """Serve an application of ASGI or WSGI behind Access, without a change of its code.
@@ -73,7 +75,11 @@ def serve(
     protected, interface = protect(**what)
     server = bind(host, port) if uds is None else bind_unix(uds)
     address = address_of(server)
-    click.echo(f"{app} ({interface.upper()}) is protected, and listens at {address}", err=True)
+    announce(
+        f"{app} ({interface.upper()}) is protected, and listens at {address}",
+        {"app": app, "interface": interface, "address": address},
+        as_json=as_json,
+    )
     if workers == 1 and not reloads:
         listen(protected, server, log_level=log_level)
         return

@@ -3,6 +3,7 @@
 import json
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -118,3 +119,28 @@ def _eventually(port: int, status: int, turn: Callable[[int], object] = abs) -> 
                     return True
             time.sleep(0.05)  # nothing tells us when a foreign process listens
     return False
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        pytest.param(("serve", "PLACE"), {"app", "interface", "address"}, id="serve"),
+        pytest.param(
+            ("forward-auth", "--proxy", "nginx", "--trust", "loopback"), {"proxy", "address"}, id="forward-auth"
+        ),
+    ],
+)
+def test_programs_are_told_where_it_listens(
+    command: tuple[str, ...], told: set[str], config: str, tmp_path: Path
+) -> None:
+    (tmp_path / "plain.py").write_text("async def app(scope, receive, send): ...\n")
+    words = [word.replace("PLACE", "plain:app") for word in command]
+    options = ("--config", config, "--port", "0", "--json", *(("--app-dir", str(tmp_path)) if "serve" in words else ()))
+    with subprocess.Popen(
+        [sys.executable, "-m", "cfaccess_mw", *words, *options], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        assert process.stdout is not None
+        said = json.loads(process.stdout.readline())
+        process.terminate()
+    assert said.keys() == told
+    assert said["address"].startswith("http://127.0.0.1:")
