@@ -93,7 +93,7 @@ def check_address(ip: str) -> None:
     try:
         ipaddress.ip_address(ip or "127.0.0.1")
     except ValueError:
-        pass
+        pass  # raised below, so that the value is not chained to it
     else:
         return
     raise ConfigurationError(f"ip: is {shape(ip)}; give an IP address such as '198.51.100.7'")
