@@ -21,7 +21,7 @@ from starlette.authentication import AuthCredentials, UnauthenticatedUser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cfaccess_mw.core.admission import NO_FACTS, Lacking
-from cfaccess_mw.core.decide import NO_ANSWERS, Decision, Pass, Refusal
+from cfaccess_mw.core.decide import NO_ANSWERS, Decision, Given, Pass, Refusal
 from cfaccess_mw.core.errors import Refused
 from cfaccess_mw.core.facts import Facts
 from cfaccess_mw.core.identity import Identity
@@ -31,7 +31,7 @@ from cfaccess_mw.wire.client import ClientReader
 from cfaccess_mw.wire.current import current
 from cfaccess_mw.wire.refusals import refusals_of
 from cfaccess_mw.wire.response import Response
-from cfaccess_mw.wire.scope import Headers, Marked, ScopeReader, is_preflight, value_of, values_of
+from cfaccess_mw.wire.scope import Headers, Layout, ScopeReader, is_preflight, reader_of, values_of
 from cfaccess_mw.wire.streams import POLICY_VIOLATION, run_until
 from cfaccess_mw.wire.target import PEER_KEY, target_of
 
@@ -66,6 +66,9 @@ class Door:
         self._reader = ScopeReader(scrub=settings.scrub, cookie=settings.cookie, host=self.protection.rules.names_hosts)
         self._client = ClientReader(peers=settings.peers, certificate_headers=settings.certificate_headers)
         self._refusals = refusals_of(settings)
+        # What every request asks, within reach.
+        self._rules = self.protection.rules
+        self._names_hosts = self._rules.names_hosts
 
     async def decide(self, scope: Scope) -> Pass | Refusal:
         """Decide over a request; a refusal has been told to the listeners, and holds.
@@ -74,9 +77,11 @@ class Door:
             scope: Of an HTTP request or a WebSocket handshake, as the server gives it.
         """
         headers = scope["headers"] if isinstance(scope["headers"], list) else list(scope["headers"])
-        marked = self._reader.mark(headers)
-        requirement, decision = self._ask(scope, marked)
-        return decision if isinstance(decision, Pass) else await self._settle(scope, marked, requirement, decision)
+        layout = self._reader.layout(headers)
+        requirement, decision = self._ask(scope, headers, layout)
+        if isinstance(decision, Pass):
+            return decision
+        return await self._settle(scope, headers, layout, requirement, decision)
 
     def clean(self, scope: Scope, passing: Pass) -> Scope:
         """The scope that the application may see: with who is asking, and without what a client could forge.
@@ -86,7 +91,7 @@ class Door:
             passing: The decision.
         """
         headers = scope["headers"] if isinstance(scope["headers"], list) else list(scope["headers"])
-        return self._clean(scope, headers, self._reader.mark(headers), passing)
+        return self._clean(scope, headers, self._reader.layout(headers), passing)
 
     def facts(self, scope: Scope) -> Facts:
         """What a request says of its client, as far as it is believed; for policies that are asked in a handler."""
@@ -118,35 +123,39 @@ class Door:
         return await self._refusals.response_async(
             error,
             method=scope.get("method", "GET"),
-            header=lambda name: value_of(scope, name),
+            header=reader_of(scope),
             path=scope["path"],
             query=scope.get("query_string", b"").decode("latin-1"),
             scheme=scope.get("scheme", "http"),
-            audiences=self._requirement(scope, self._reader.mark(headers)).audiences,
+            audiences=self._requirement(scope, headers, self._reader.layout(headers)).audiences,
             identity=identity or scope.get(IDENTITY_KEY),
         )
 
-    def _requirement(self, scope: Scope, marked: Marked) -> Requirement:
-        host = self._reader.host(marked) if self.protection.rules.names_hosts else None
-        return self.protection.rules.find(
-            scope.get("method", "GET"), scope["path"], scope.get("raw_path"), scope.get("root_path", ""), host
-        )
+    def _requirement(self, scope: Scope, headers: Headers, layout: Layout) -> Requirement:
+        host = self._reader.host(headers, layout) if self._names_hosts else None
+        get = scope.get
+        return self._rules.find(get("method", "GET"), scope["path"], get("raw_path"), get("root_path", ""), host)
 
-    def _ask(self, scope: Scope, marked: Marked) -> tuple[Requirement, Decision]:
+    def _ask(self, scope: Scope, headers: Headers, layout: Layout) -> tuple[Requirement, Decision]:
         """What is required, and the decision if nobody is waited for: all that the usual request needs."""
         protection = self.protection
-        requirement = self._requirement(scope, marked)
+        requirement = self._requirement(scope, headers, layout)
         protection.attend()
-        token, cookies = (marked.token, ()) if marked.token is not None else self._reader.tokens(marked)
+        token: Given
+        cookies: tuple[str, ...] = ()
+        if layout.assertion is not None:
+            token = headers[layout.assertion][1]
+        else:
+            token, cookies = self._reader.tokens(headers, layout)
         facts = self.facts(scope) if requirement.reads_request else NO_FACTS
-        return requirement, protection.decide(requirement, token, cookies, NO_ANSWERS, facts)
+        return requirement, protection.gate.decide(requirement, token, time.time(), cookies, NO_ANSWERS, facts)
 
     async def _settle(
-        self, scope: Scope, marked: Marked, requirement: Requirement, decision: Decision
+        self, scope: Scope, headers: Headers, layout: Layout, requirement: Requirement, decision: Decision
     ) -> Pass | Refusal:
         """Obtain what a decision lacks, and tell of a refusal."""
         if isinstance(decision, Lacking):
-            token, cookies = self._reader.tokens(marked)
+            token, cookies = self._reader.tokens(headers, layout)
             facts = self.facts(scope) if requirement.reads_request else NO_FACTS
             answers, until = NO_ANSWERS, self.protection.patience_ends()
             while isinstance(decision, Lacking):
@@ -163,7 +172,7 @@ class Door:
             return decision if passing is None else passing
         return decision
 
-    def _clean(self, scope: Scope, headers: Headers, marked: Marked, passing: Pass) -> Scope:
+    def _clean(self, scope: Scope, headers: Headers, layout: Layout, passing: Pass) -> Scope:
         """What the application is told, in our name and in Starlette's.
 
         The credentials are made anew for each request: their list of scopes can be changed by whoever holds it.
@@ -175,7 +184,7 @@ class Door:
             DOOR_KEY: self,
             "user": _NOBODY if identity is None else identity,
             "auth": AuthCredentials(() if identity is None else ("authenticated", identity.kind)),
-            "headers": self._reader.clean(headers, marked, passing),
+            "headers": self._reader.clean(headers, layout, passing),
         }
 
 
@@ -207,14 +216,14 @@ class AccessMiddleware(Door):
             await self._not_a_request(scope, receive, send)
             return
         headers = scope["headers"] if isinstance(scope["headers"], list) else list(scope["headers"])
-        marked = self._reader.mark(headers)
-        requirement, decision = self._ask(scope, marked)
+        layout = self._reader.layout(headers)
+        requirement, decision = self._ask(scope, headers, layout)
         if not isinstance(decision, Pass):
-            decision = await self._settle(scope, marked, requirement, decision)
+            decision = await self._settle(scope, headers, layout, requirement, decision)
             if isinstance(decision, Refusal):
                 await self._refuse(decision, scope, receive, send)
                 return
-        inner = self._clean(scope, headers, marked, decision)
+        inner = self._clean(scope, headers, layout, decision)
         before = current.set(decision.identity)
         try:
             if self._close_on_expiry and decision.identity is not None:

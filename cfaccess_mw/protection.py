@@ -73,6 +73,7 @@ class Protection:
     Attributes:
         config: The validated configuration.
         rules: What is required of which path.
+        gate: Decides over what a door has read of a request, see :meth:`decide`.
 
     Raises:
         ConfigurationError: At start, naming the key, the shape of its value and the mend.
@@ -98,7 +99,7 @@ class Protection:
         )
         objection = None if settings.revoked is None else self._why_revoked
         standing = Standing(objection=objection, revalidate_every=settings.revalidate_every)
-        self._gate = Gate(verifier, self._keys, _AtHand(self._lookups), standing)
+        self.gate = Gate(verifier, self._keys, _AtHand(self._lookups), standing)
         # Callers bring text or bytes, a door always the same of the two; they do not share a memory. Nobody is looked
         # up for them.
         self._callers = Gate(verifier, self._keys, standing=Standing(objection=objection))
@@ -132,7 +133,7 @@ class Protection:
         facts: Facts = NO_FACTS,
     ) -> Decision:
         """Decide over one request now; the arguments are those of :meth:`Gate.decide`."""
-        return self._gate.decide(requirement, token, time.time(), cookies, answers, facts)
+        return self.gate.decide(requirement, token, time.time(), cookies, answers, facts)
 
     async def obtain(self, lacking: LackingKey | LackingProfile, until: float) -> KeyAnswer | ProfileAnswer:
         """Find out what becomes of something that a decision lacks.

@@ -14,18 +14,20 @@ for that.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from time import time
 from typing import TYPE_CHECKING, Any
 
 from cfaccess_mw.core.admission import NO_FACTS, Lacking
-from cfaccess_mw.core.decide import NO_ANSWERS, Pass, Refusal
+from cfaccess_mw.core.decide import NO_ANSWERS, Given, Pass, Refusal
 from cfaccess_mw.core.errors import AmbiguousPath, Refused
 from cfaccess_mw.core.facts import Facts
 from cfaccess_mw.core.identity import Identity
+from cfaccess_mw.core.memory import Memory
 from cfaccess_mw.core.requirement import Requirement, both, refused
 from cfaccess_mw.protection import Protection, checked_application
 from cfaccess_mw.wire.client import ClientReader
 from cfaccess_mw.wire.current import current
-from cfaccess_mw.wire.environ import EnvironReader, is_preflight, names_mount, value_of, values_of
+from cfaccess_mw.wire.environ import ASSERTION_KEY, EnvironReader, is_preflight, names_mount, value_of, values_of
 from cfaccess_mw.wire.refusals import refusals_of
 from cfaccess_mw.wire.response import Response
 from cfaccess_mw.wire.target import PEER_KEY, target_of
@@ -36,6 +38,11 @@ if TYPE_CHECKING:
 # What is required of a path that cannot be read at all.
 _AMBIGUOUS = refused(AmbiguousPath)
 
+
+# Paths that are remembered as they come, at most, what all of them may take, and one of them, its texts aside.
+_PATHS = 16_384
+_PATH_BYTES = 8 * 2**20
+_ENTRY_BYTES = 320
 
 IDENTITY_KEY = "cfaccess.identity"
 DOOR_KEY = "cfaccess.door"
@@ -65,6 +72,10 @@ class Door:
         self._reader = EnvironReader(scrub=settings.scrub, cookie=settings.cookie, remote_user=settings.remote_user)
         self._client = ClientReader(peers=settings.peers, certificate_headers=settings.certificate_headers)
         self._refusals = refusals_of(settings, blocking=True)
+        self._rules = self.protection.rules
+        self._names_hosts, self._names_methods = self._rules.names_hosts, self._rules.names_methods
+        # What was required of a path as the server writes it, before anybody has put it together and decoded it.
+        self._found: Memory[tuple[str | None, ...], Requirement] = Memory(count=_PATHS, weight=_PATH_BYTES)
 
     def decide(self, environ: "WSGIEnvironment") -> Pass | Refusal:
         """Decide over a request; a refusal has been told to the listeners, and holds.
@@ -72,18 +83,24 @@ class Door:
         Args:
             environ: As the server gives it.
         """
-        path = self._reader.path(environ)
-        requirement = self._requirement(environ, path)
-        token, cookies = self._reader.tokens(environ)
-        self.protection.attend_blocking()
+        protection = self.protection
+        requirement = self._requirement(environ)
+        protection.attend_blocking()
+        token: Given = environ.get(ASSERTION_KEY)
+        cookies: tuple[str, ...] = ()
+        if token is None:
+            token, cookies = self._reader.tokens(environ)
         facts = self.facts(environ) if requirement.reads_request else NO_FACTS
-        decision = self.protection.decide(requirement, token, cookies, NO_ANSWERS, facts)
+        decision = protection.gate.decide(requirement, token, time(), cookies, NO_ANSWERS, facts)
+        if isinstance(decision, Pass):
+            return decision
         if isinstance(decision, Lacking):
             answers, until = NO_ANSWERS, self.protection.patience_ends()
             while isinstance(decision, Lacking):
                 answers = {**answers, decision: self.protection.obtain_blocking(decision, until)}
                 decision = self.protection.decide(requirement, token, cookies, answers, facts)
         if isinstance(decision, Refusal):
+            path = self._reader.path(environ)
             passing = self.protection.waive(
                 decision,
                 requirement,
@@ -131,23 +148,39 @@ class Door:
             environ: Of the request.
             identity: Who is refused; the one of the environ by default.
         """
-        path = self._reader.path(environ)
         return self._refusals.response(
             error,
             method=environ["REQUEST_METHOD"],
             header=lambda name: value_of(environ, name),
-            path=path or "",
+            path=self._reader.path(environ) or "",
             query=environ.get("QUERY_STRING", ""),
             scheme=environ.get("wsgi.url_scheme", "http"),
-            audiences=self._requirement(environ, path).audiences,
+            audiences=self._requirement(environ).audiences,
             identity=identity or environ.get(IDENTITY_KEY),
         )
 
-    def _requirement(self, environ: "WSGIEnvironment", path: str | None) -> Requirement:
+    def _requirement(self, environ: "WSGIEnvironment") -> Requirement:
+        """What is required of a request; for a path seen before, this is one look-up in memory."""
+        mount = environ.get("SCRIPT_NAME", "")
+        if "HTTP_SCRIPT_NAME" in environ or (mount and names_mount(environ)):
+            return self._work_out(environ)  # by headers; nothing that they say is remembered
+        path, raw = environ.get("PATH_INFO", ""), self._reader.raw_target(environ)
+        method = environ["REQUEST_METHOD"] if self._names_methods else None
+        host = environ.get("HTTP_HOST") if self._names_hosts else None
+        key = (mount, path, raw, method, host)
+        found = self._found.get(key)
+        if found is None:
+            found = self._work_out(environ)
+            if found.refusal is None:
+                self._found.put(key, found, _ENTRY_BYTES + 4 * sum(len(text) for text in key if text is not None))
+        return found
+
+    def _work_out(self, environ: "WSGIEnvironment") -> Requirement:
+        path = self._reader.path(environ)
         if path is None:
             return _AMBIGUOUS
         method, host, mount = environ["REQUEST_METHOD"], environ.get("HTTP_HOST"), environ.get("SCRIPT_NAME", "")
-        find = self.protection.rules.find
+        find = self._rules.find
         found = find(method, path, self._reader.raw_path(environ), mount, host)
         if mount and names_mount(environ):
             inside = self._reader.path({**environ, "SCRIPT_NAME": ""}) or "/"
@@ -190,35 +223,33 @@ class AccessMiddleware(Door):
         except BaseException:
             current.set(None)
             raise
-        if _is_ready(body, environ.get("wsgi.file_wrapper")):
+        file_wrapper = environ.get("wsgi.file_wrapper")
+        # Nothing of the application runs while a list is iterated, or a file for the server.
+        if type(body) in (list, tuple) or (isinstance(file_wrapper, type) and isinstance(body, file_wrapper)):
             current.set(None)
             return body
         return _Body(body, identity)
-
-
-def _is_ready(body: Iterable[bytes], file_wrapper: object) -> bool:
-    """Say whether nothing of the application runs while ``body`` is iterated: a list, or a file for the server."""
-    return type(body) in (list, tuple) or (isinstance(file_wrapper, type) and isinstance(body, file_wrapper))
 
 
 class _Body:
     """A response body that runs as its own request: generators and streams ask who is asking while they are
     iterated."""
 
+    __slots__ = ("_body", "_identity", "_parts")
+
     def __init__(self, body: Iterable[bytes], identity: Identity | None) -> None:
         self._body = body
-        self._parts: Iterator[bytes] | None = None
         self._identity = identity
 
     def __iter__(self) -> Iterator[bytes]:
         """Itself: servers iterate a body once."""
+        current.set(self._identity)
+        self._parts = iter(self._body)
         return self
 
     def __next__(self) -> bytes:
         """The next part, made while ``current_identity()`` is the one of this request."""
         current.set(self._identity)
-        if self._parts is None:
-            self._parts = iter(self._body)
         return next(self._parts)
 
     def close(self) -> None:

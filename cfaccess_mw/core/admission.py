@@ -7,6 +7,7 @@ one table of rules, so another revision of the policies has other requirements.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from cfaccess_mw.core.errors import NotPermitted, Refused
 from cfaccess_mw.core.facts import Facts, Need
@@ -28,8 +29,7 @@ _KEPT = Need.TOKEN | Need.PROFILE
 _MOST_VERDICTS = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LackingKey:
+class LackingKey(NamedTuple):
     """A decision needs a key that is not at hand; the door obtains it and asks again.
 
     Attributes:
@@ -116,8 +116,8 @@ class Admission:
         Returns:
             None for in, the refusal for out, or what is lacking to say so.
         """
-        lacking = LackingProfile(identity=identity, token=token)
-        answer = self.known(lacking, answers) if Need.PROFILE in requirement.needs else None
+        lacking = LackingProfile(identity=identity, token=token) if requirement.reads_profile else None
+        answer = self.known(lacking, answers) if lacking is not None else None
         profile = None if answer is None else answer.profile
         kept = verdicts.get(requirement)
         if kept is not None and kept.profile == (None if profile is None else profile.version):
@@ -129,9 +129,9 @@ class Admission:
             looked_up=profile is not None,
         )
         outcomes = [decide_policies(policies, facts).outcome for policies in requirement.policies]
-        if PolicyOutcome.REFUSE not in outcomes and PolicyOutcome.WAITING in outcomes:
+        if lacking is not None and PolicyOutcome.REFUSE not in outcomes and PolicyOutcome.WAITING in outcomes:
             return lacking if answer is None else why_unknown(answer)
-        admitted = PolicyOutcome.REFUSE not in outcomes
+        admitted = PolicyOutcome.REFUSE not in outcomes and PolicyOutcome.WAITING not in outcomes
         if requirement.needs in _KEPT:
             if len(verdicts) >= _MOST_VERDICTS:
                 verdicts.clear()

@@ -76,8 +76,11 @@ def read_audience(claims: Claims, audiences: Audiences) -> tuple[str, ...]:
     if value is None:
         raise MissingClaim
     audience = (value,) if type(value) is str else tuple(value) if type(value) is list else ()
-    if set(map(type, audience)) != {str}:
+    if not audience:
         raise InvalidClaim
+    for tag in audience:
+        if type(tag) is not str:
+            raise InvalidClaim
     if not audiences:
         raise WrongAudience  # where nothing is accepted, nothing passes
     for accepted in audiences:

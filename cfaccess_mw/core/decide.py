@@ -19,10 +19,13 @@ from cfaccess_mw.core.admission import (
     Verdicts,
 )
 from cfaccess_mw.core.errors import (
+    BadEncoding,
     DuplicateToken,
     InvalidToken,
     KeysUnavailable,
+    MalformedToken,
     NoToken,
+    OversizedToken,
     Refused,
     Unauthenticated,
     Unavailable,
@@ -44,6 +47,9 @@ MEMORY_WEIGHT = 64 * 1024 * 1024  # bytes
 
 # What an entry weighs beside its token and its payload: the objects of an identity, measured with tracemalloc.
 _ENTRY_WEIGHT = 1_024
+
+# How a token is refused that a server may have made of two.
+_UNREADABLE = frozenset({OversizedToken, MalformedToken, BadEncoding})
 
 Given = str | bytes | type[InvalidToken] | None
 """The assertion of a request, why it cannot be one, or None where there is none."""
@@ -91,7 +97,10 @@ NO_ANSWERS: Answers = MappingProxyType({})
 class _Remembered:
     """A verified token: what its signature proved, and what policies said of it for as long as that holds."""
 
-    __slots__ = ("passing", "proof", "snapshot", "source", "stands_until", "valid_from", "valid_until", "verdicts")
+    __slots__ = (
+        *("passing", "proof", "snapshot", "source", "valid_from", "valid_until"),
+        *("meets", "stands_until", "verdicts"),
+    )
 
     def __init__(self, proof: Proof, token: str | bytes, source: KeySource, snapshot: KeySnapshot) -> None:
         self.proof = proof
@@ -100,6 +109,7 @@ class _Remembered:
         self.snapshot = snapshot
         self.valid_from = proof.valid_from
         self.valid_until = proof.valid_until
+        self.meets: Requirement | None = None  # the last one whose audience it was found to be for
         self.stands_until = -math.inf  # when its bearer is due to be looked up again, seconds since the epoch
         self.verdicts: Verdicts | None = None  # most tokens are never asked about by a policy
 
@@ -155,7 +165,7 @@ class Gate:
             outcome = self._admit(requirement, entry, now, answers, facts)
             if isinstance(outcome, Pass) or not (requirement.access is Access.PUBLIC or requirement.may_open):
                 return outcome
-        return self._decide(requirement, token, now, cookies, answers, facts)
+        return self._decide(requirement, token, entry, now, cookies, answers, facts)
 
     def _recall(self, requirement: Requirement, token: Given, now: float) -> _Remembered | None:
         """A token that was verified before, if everything that its signature does not prove holds still."""
@@ -165,16 +175,19 @@ class Gate:
         snapshot = entry.source.snapshot
         if snapshot is not entry.snapshot and not self._still_holds(entry, snapshot):
             return None
-        audience = entry.proof.identity.audience
-        for accepted in requirement.audiences:
-            if accepted.isdisjoint(audience):
-                return None
+        if entry.meets is not requirement:
+            audience = entry.proof.identity.audience
+            for accepted in requirement.audiences:
+                if accepted.isdisjoint(audience):
+                    return None
+            entry.meets = requirement
         return entry
 
     def _decide(
         self,
         requirement: Requirement,
         token: Given,
+        entry: _Remembered | None,
         now: float,
         cookies: Sequence[str | bytes],
         answers: Answers,
@@ -185,32 +198,40 @@ class Gate:
         is_open = self._admission.opens(requirement, facts)
         if token is None and not cookies:
             return NOBODY if is_open or requirement.access is Access.OPTIONAL else Refusal(error=NoToken())
-        outcome = self._examine(requirement, token, now, cookies, answers, facts)
+        if token is None:
+            outcome = self._try_each(requirement, cookies, now, answers, facts)
+        elif isinstance(token, type):
+            outcome = Refusal(error=token())
+        else:
+            outcome = self._judge(requirement, token, entry, now, answers, facts)
         if is_open and not isinstance(outcome, Pass):
             return NOBODY  # nobody is refused, and nothing is fetched for it
         return outcome
 
-    def _examine(
-        self,
-        requirement: Requirement,
-        token: Given,
-        now: float,
-        cookies: Sequence[str | bytes],
-        answers: Answers,
-        facts: Facts,
+    def _try_each(
+        self, requirement: Requirement, cookies: Sequence[str | bytes], now: float, answers: Answers, facts: Facts
     ) -> Decision:
-        """Verify the header's token, or the first good one of several cookies: path-scoped ones come in pairs."""
-        if isinstance(token, type):
-            return Refusal(error=token())
+        """Find the first good one of several cookies: path-scoped ones come in pairs."""
         failed: Decision = Refusal(error=NoToken())
-        for candidate in (token,) if token is not None else cookies:
-            entry = self._recall(requirement, candidate, now) or self._verify(requirement, candidate, now, answers)
-            outcome = self._admit(requirement, entry, now, answers, facts) if isinstance(entry, _Remembered) else entry
+        for token in cookies:
+            outcome = self._judge(requirement, token, self._recall(requirement, token, now), now, answers, facts)
             if isinstance(outcome, Pass):
                 return outcome
             if _rank(outcome) > _rank(failed):
                 failed = outcome
         return failed
+
+    def _judge(
+        self,
+        requirement: Requirement,
+        token: str | bytes,
+        entry: _Remembered | None,
+        now: float,
+        answers: Answers,
+        facts: Facts,
+    ) -> Decision:
+        found = entry or self._verify(requirement, token, now, answers)
+        return self._admit(requirement, found, now, answers, facts) if isinstance(found, _Remembered) else found
 
     def _verify(
         self, requirement: Requirement, token: str | bytes, now: float, answers: Answers
@@ -224,7 +245,13 @@ class Gate:
                 return _without_key(LackingKey(issuer=candidate.issuer, kid=candidate.kid), answers)
             proof = self._verifier.prove(candidate, key, now)
         except InvalidToken as error:
-            return Refusal(error=DuplicateToken() if is_joined(token) else type(error)())
+            kind = type(error)
+        else:
+            return self._remember(proof, token, source, snapshot)
+        # Made anew: what was raised holds the token in its frames.
+        return Refusal(error=DuplicateToken() if kind in _UNREADABLE and is_joined(token) else kind())
+
+    def _remember(self, proof: Proof, token: str | bytes, source: KeySource, snapshot: KeySnapshot) -> _Remembered:
         entry = _Remembered(proof, token, source, snapshot)
         self._memory.put(token, entry, 2 * len(token) + _ENTRY_WEIGHT)
         return entry

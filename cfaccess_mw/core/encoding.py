@@ -66,6 +66,9 @@ _decoder = json.JSONDecoder(
 )
 
 
+_WHITESPACE = " \t\n\r"  # RFC 8259 section 2, and no other
+
+
 def decode_json_object(text: bytes) -> dict[str, Any]:
     """Read a JSON object in strict UTF-8: no duplicate members, NaN, Infinity or overflowing numbers, 64 levels.
 
@@ -73,11 +76,14 @@ def decode_json_object(text: bytes) -> dict[str, Any]:
         ValueError: Anything else, however deep or long.
     """
     try:
-        value = _decoder.decode(text.decode())
+        document = text.decode().strip(_WHITESPACE)
+        value, end = _decoder.raw_decode(document)
     except (ValueError, RecursionError):
         value = None  # raised outside of this block: these errors keep the whole text, and chained ones end in logs
-    if type(value) is not dict or (text.count(b"{") + text.count(b"[") > MAX_DEPTH and _depth(value) > MAX_DEPTH):
+    if type(value) is not dict or end != len(document):
         raise ValueError("not a strict JSON object")
+    if text.count(b"{") + text.count(b"[") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+        raise ValueError("not a strict JSON object: nested too deeply")
     return value
 
 

@@ -79,10 +79,7 @@ class Refused(AccessError):
     status: ClassVar[int] = 401
     title: ClassVar[str] = "Refused"
     detail: ClassVar[str] = "This request was refused."
-
-    def __init__(self, *, retry_after: float | None = None) -> None:
-        super().__init__()  # without arguments, so that it can be pickled and copied
-        self.retry_after = retry_after
+    retry_after: float | None = None
 
     def __str__(self) -> str:
         """The code, and nothing of the request."""
@@ -314,6 +311,10 @@ class Unavailable(Refused):
     code = "unavailable"
     status = 503
     title = "Temporarily unavailable"
+
+    def __init__(self, *, retry_after: float | None = None) -> None:
+        super().__init__()  # without arguments, so that it can be pickled and copied
+        self.retry_after = retry_after
 
 
 class IdentityUnavailable(Unavailable):

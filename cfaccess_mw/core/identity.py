@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, fields
 from types import MappingProxyType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 from cfaccess_mw.core.encoding import decode_json_object
 from cfaccess_mw.core.errors import IdentityUnavailable, SessionEnded
@@ -22,18 +22,61 @@ class ProfileLookup(Protocol):
         """Do the same in a thread."""
 
 
-class _Bearer:
-    """What an identity was made of. It is no field of it: whoever turns identities into dictionaries shows fields."""
+class Draft:
+    """An identity while it is being made of a token.
 
-    __slots__ = ("_assertion", "_team", "_text")
+    A frozen dataclass sets each of its fields the long way round. This is set like any object and then sealed, which
+    takes a fifth of the time: 4 % of a whole verification.
+    """
 
-    _text: bytes  # the payload
-    _assertion: str | bytes
-    _team: ProfileLookup | None
+    # The last three are no fields of an identity: whoever turns identities into dictionaries shows fields.
+    __slots__ = (
+        *("kind", "id", "email", "subject", "common_name", "country", "issuer", "audience"),
+        *("issued_at", "expires_at", "nonce", "key_thumbprint"),
+        *("_text", "_assertion", "_team"),
+    )
+
+    def __init__(
+        self,
+        *,
+        principal: tuple[Kind, str],
+        email: str | None,
+        subject: str,
+        common_name: str | None,
+        country: str | None,
+        issuer: str,
+        audience: tuple[str, ...],
+        issued_at: float,
+        expires_at: float,
+        nonce: str | None,
+        key_thumbprint: str,
+        payload: bytes,
+        token: str | bytes,
+        lookup: ProfileLookup | None,
+    ) -> None:
+        self.kind, self.id = principal
+        self.email = email
+        self.subject = subject
+        self.common_name = common_name
+        self.country = country
+        self.issuer = issuer
+        self.audience = audience
+        self.issued_at = issued_at
+        self.expires_at = expires_at
+        self.nonce = nonce
+        self.key_thumbprint = key_thumbprint
+        self._text = payload
+        self._assertion = token
+        self._team = lookup
+
+    def sealed(self) -> "Identity":
+        """The identity; nothing of it can be set any more."""
+        self.__class__ = Identity
+        return cast("Identity", self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Identity(_Bearer):
+class Identity(Draft):
     """A person or a machine that Cloudflare Access let through (Cloudflare, "Application token").
 
     Attributes:

@@ -26,6 +26,7 @@ class Requirement:
         report_only: Whether each of the rules only tells what it would refuse.
         needs: What the policies look at.
         reads_request: Whether they look at the request itself; asked for each one, and flags are slow.
+        reads_profile: Whether they look at what Cloudflare knows of somebody; likewise.
         refusal: The error that answers the request whoever is asking, or None.
     """
 
@@ -38,6 +39,7 @@ class Requirement:
     refusal: type[Refused] | None = None
     needs: Need = field(init=False)
     reads_request: bool = field(init=False)
+    reads_profile: bool = field(init=False)
 
     def __post_init__(self) -> None:
         """Refuse a requirement that no audience limits, which would take a token of any application."""
@@ -49,6 +51,7 @@ class Requirement:
             needs |= needs_of(policies)
         object.__setattr__(self, "needs", needs)
         object.__setattr__(self, "reads_request", bool(needs & Need.REQUEST))
+        object.__setattr__(self, "reads_profile", bool(needs & Need.PROFILE))
 
 
 @lru_cache(maxsize=1_024)

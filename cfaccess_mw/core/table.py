@@ -108,6 +108,11 @@ class RuleTable:
         """Whether some rule names a host, so that it matters which one a request is for."""
         return bool(self._hosts)
 
+    @property
+    def names_methods(self) -> bool:
+        """Whether some rule names a method, so that it matters by which one a request is made."""
+        return bool(self._kinds)
+
     def find(self, method: str, path: str, raw_path: bytes | None, root_path: str, host: str | None) -> Requirement:
         """Return what is required of a request; for a path seen before, this is one look-up in memory.
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from cfaccess_mw.core.decide import Given, Pass
-from cfaccess_mw.core.identity import Identity
 from cfaccess_mw.wire.cookies import read_cookies, without_ours
 from cfaccess_mw.wire.names import ASSERTION, EMAIL, LONGEST, METHOD_OVERRIDES, REMEMBERED, Names
 
@@ -14,6 +13,9 @@ ASSERTION_KEY = "HTTP_" + ASSERTION.upper().replace("-", "_")
 EMAIL_KEY = "HTTP_" + EMAIL.upper().replace("-", "_")
 
 AUTH_TYPE = "Cloudflare-Access"
+
+# What an application finds only as we have set it.
+_OURS = ("REMOTE_USER", "AUTH_TYPE", ASSERTION_KEY, EMAIL_KEY)
 
 # Headers of which middlewares make the mount.
 _MOUNT_KEYS = ("HTTP_X_FORWARDED_PREFIX", "HTTP_X_SCRIPT_NAME", "HTTP_X_FORWARDED_SCRIPT_NAME")
@@ -33,11 +35,11 @@ class EnvironReader:
 
     def __init__(self, *, scrub: Iterable[str], cookie: bool, remote_user: str) -> None:
         self._cookie = cookie
-        self._remote_user = remote_user
         self._names = Names(scrub, cookie=False, host=False)
-        # Keys that are nothing to us; names repeat, so nearly every request has no others, and one set operation says
-        # so.
-        self._harmless: set[str] = set()
+        self._remote_user_is_email = remote_user == "email"
+        # Keys that need no look: those that we set ourselves, and those that are nothing to us. Names repeat, so nearly
+        # every request has no others, and one set operation says so.
+        self._harmless: set[str] = set(_OURS)
 
     def tokens(self, environ: Environ) -> tuple[Given, tuple[str, ...]]:
         """What the assertion header gave, and the values of our cookies where they count and there is no header."""
@@ -68,13 +70,18 @@ class EnvironReader:
         except UnicodeError:
             return None
 
-    def raw_path(self, environ: Environ) -> bytes | None:
-        """The request target as it came, where the server tells."""
+    def raw_target(self, environ: Environ) -> str | None:
+        """The request target as it came, without its query, where the server tells."""
         for key in _RAW_TARGETS:
             target = environ.get(key)
             if target:
-                return str(target).encode("latin-1", "replace")
+                return str(target).partition("?")[0]
         return None
+
+    def raw_path(self, environ: Environ) -> bytes | None:
+        """The same as bytes."""
+        target = self.raw_target(environ)
+        return None if target is None else target.encode("latin-1", "replace")
 
     def sent(self, environ: Environ) -> tuple[str | None, str]:
         """The path as :meth:`path`, and the mount, to compare with what was sent and signed.
@@ -89,25 +96,26 @@ class EnvironReader:
 
     def clean(self, environ: Environ, passing: Pass) -> Environ:
         """A copy of the environ that the application sees: nothing that could be spoofed, and what was verified."""
-        cleaned = environ.copy()
-        for key in ("REMOTE_USER", "AUTH_TYPE", ASSERTION_KEY, EMAIL_KEY):
-            cleaned.pop(key, None)
-        if not self._harmless.issuperset(cleaned):
-            self._scrub(cleaned)
         identity = passing.identity
-        cleaned["cfaccess.identity"] = identity
-        if identity is not None:
+        cleaned = {**environ, "cfaccess.identity": identity}
+        if identity is None:
+            for key in _OURS:
+                cleaned.pop(key, None)
+            if self._cookie and "HTTP_COOKIE" in cleaned:
+                cleaned["HTTP_COOKIE"] = without_ours(cleaned["HTTP_COOKIE"])
+        else:
+            email = identity.email
+            user = email if self._remote_user_is_email and email is not None else identity.id
             cleaned[ASSERTION_KEY] = passing.token
-            if identity.email is not None:
-                cleaned[EMAIL_KEY] = _native(identity.email)
-            cleaned["REMOTE_USER"] = _native(self._user(identity))
+            cleaned["REMOTE_USER"] = user if user.isascii() else _native(user)
             cleaned["AUTH_TYPE"] = AUTH_TYPE
-        elif self._cookie and "HTTP_COOKIE" in cleaned:
-            cleaned["HTTP_COOKIE"] = without_ours(cleaned["HTTP_COOKIE"])
+            if email is None:
+                cleaned.pop(EMAIL_KEY, None)
+            else:
+                cleaned[EMAIL_KEY] = email if email.isascii() else _native(email)
+        if not self._harmless.issuperset(environ):
+            self._scrub(cleaned)
         return cleaned
-
-    def _user(self, identity: Identity) -> str:
-        return identity.email if self._remote_user == "email" and identity.email is not None else identity.id
 
     def _scrub(self, environ: Environ) -> None:
         for key in [key for key in environ if key not in self._harmless]:
@@ -115,7 +123,7 @@ class EnvironReader:
                 del environ[key]
             elif len(key) <= LONGEST:
                 if len(self._harmless) >= REMEMBERED:
-                    self._harmless.clear()
+                    self._harmless = set(_OURS)
                 self._harmless.add(key)
 
 
@@ -154,4 +162,4 @@ def is_preflight(environ: Environ) -> bool:
 
 def _native(text: str) -> str:
     """Text as WSGI wants it: bytes of UTF-8, each shown as the character of that number."""
-    return text if text.isascii() else text.encode().decode("latin-1")
+    return text.encode().decode("latin-1")

@@ -41,14 +41,10 @@ class Names(dict[bytes, Kind]):
         scrub: Further names that the application must never see, in lower case.
         cookie: Whether cookies count.
         host: Whether hosts count.
-
-    Attributes:
-        harmless: The names among them that are nothing to us.
     """
 
     def __init__(self, scrub: Iterable[str], *, cookie: bool, host: bool) -> None:
         super().__init__()
-        self.harmless: set[bytes] = set()
         self._scrubbed = _ALWAYS.union(name.replace("_", "-") for name in scrub)
         self._exact = {ASSERTION: Kind.ASSERTION}
         if cookie:
@@ -63,10 +59,7 @@ class Names(dict[bytes, Kind]):
         if len(name) <= LONGEST:
             if len(self) >= REMEMBERED:
                 self.clear()
-                self.harmless.clear()
             self[name] = kind
-            if kind is Kind.OTHER:
-                self.harmless.add(name)
         return kind
 
     def is_spoofable(self, lowered: str) -> bool:

@@ -18,6 +18,7 @@ from cfaccess_mw.core.errors import (
     KeySetError,
     Refused,
     Unauthenticated,
+    Unavailable,
 )
 from cfaccess_mw.core.keys import KeySnapshot
 from cfaccess_mw.core.verifier import Verifier
@@ -117,14 +118,19 @@ def test_a_refusal_says_only_what_is_the_same_for_everyone(kind: type[Refused]) 
     assert refusal.retry_after is None
     assert refusal.detail.endswith(".")
     assert refusal.title
-    assert kind(retry_after=2.5).retry_after == 2.5
     assert issubclass(kind, Unauthenticated) is (refusal.status == 401) or kind is Refused
+
+
+@pytest.mark.parametrize("kind", [kind for kind in REFUSALS if kind.status == 503], ids=lambda kind: kind.code)
+def test_what_cannot_be_known_may_say_when_to_come_back(kind: type[Unavailable]) -> None:
+    assert kind(retry_after=2.5).retry_after == 2.5
 
 
 @pytest.mark.parametrize(
     "error",
     [
-        *(kind(retry_after=7) for kind in REFUSALS),
+        *(kind() for kind in REFUSALS),
+        *(kind(retry_after=7) for kind in REFUSALS if issubclass(kind, Unavailable)),
         FetchError("http-500", retry_after=7),
         KeySetError("none"),
         ConfigurationError("team: is missing"),

@@ -9,6 +9,7 @@ from wsgiref.util import FileWrapper, setup_testing_defaults
 import pytest
 
 from cfaccess_mw import Identity, Rule, current_identity
+from cfaccess_mw.core.decide import Refusal
 from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.wsgi import AccessMiddleware
 from tests.tokens import AUD
@@ -202,3 +203,41 @@ def test_wrapping_twice_is_harmless(wrap: Callable[..., AccessMiddleware], token
     wrap(wrap(application))(environ_of(token), start)
     assert seen[0]["cfaccess.identity"].email == "alice@example.com"
     assert seen[0]["REMOTE_USER"] == seen[0]["cfaccess.identity"].id
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        pytest.param({"PATH_INFO": "/open"}, {"PATH_INFO": "/closed"}, id="path"),
+        pytest.param({"PATH_INFO": "/open"}, {"PATH_INFO": "/open", "RAW_URI": "/open;/../closed"}, id="as-sent"),
+        pytest.param({"PATH_INFO": "/open"}, {"PATH_INFO": "/open", "REQUEST_URI": "/closed"}, id="as-sent-elsewhere"),
+        pytest.param({"PATH_INFO": "/open"}, {"SCRIPT_NAME": "/x", "PATH_INFO": "/open"}, id="mount"),
+        pytest.param({"PATH_INFO": "/open"}, {"PATH_INFO": "/open", "HTTP_SCRIPT_NAME": "/x"}, id="mount-by-header"),
+        pytest.param(
+            {"SCRIPT_NAME": "/open", "PATH_INFO": "/b"},
+            {"SCRIPT_NAME": "/open", "PATH_INFO": "/b", "HTTP_X_FORWARDED_PREFIX": "/open"},
+            id="mount-that-a-header-names",
+        ),
+        pytest.param({"PATH_INFO": "/get"}, {"PATH_INFO": "/get", "REQUEST_METHOD": "POST"}, id="method"),
+        pytest.param({"PATH_INFO": "/host"}, {"PATH_INFO": "/host", "HTTP_HOST": "b.example"}, id="host"),
+    ],
+)
+def test_a_path_that_was_open_before_opens_no_other(
+    wrap: Callable[..., AccessMiddleware], first: Environ, then: Environ
+) -> None:
+    rules = [
+        *(Rule.public("/open"), Rule.public("/open/*"), Rule.public("/get", methods=["GET"])),
+        Rule.public("/host", hosts=["a.example"]),
+    ]
+    door = wrap(lambda *_: [b""], rules=rules, host_routing=True)
+    given = {"HTTP_HOST": "a.example"}
+    assert not isinstance(door.decide(environ_of(**{**given, **first})), Refusal)
+    assert isinstance(door.decide(environ_of(**{**given, **then})), Refusal)
+    assert not isinstance(door.decide(environ_of(**{**given, **first})), Refusal)
+
+
+def test_queries_fill_no_memory(wrap: Callable[..., AccessMiddleware]) -> None:
+    door = wrap(lambda *_: [b""])
+    for number in range(100):
+        door.decide(environ_of(PATH_INFO="/search", QUERY_STRING=f"q={number}", RAW_URI=f"/search?q={number}"))
+    assert (len(door._found), door.protection.rules.remembered) == (1, 1)

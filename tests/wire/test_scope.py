@@ -5,7 +5,7 @@ import pytest
 from cfaccess_mw.core.decide import NOBODY, Pass
 from cfaccess_mw.core.errors import DuplicateToken, InvalidToken, TooManyTokens
 from cfaccess_mw.core.identity import Identity
-from cfaccess_mw.wire.scope import Header, ScopeReader, is_preflight, value_of
+from cfaccess_mw.wire.scope import Header, ScopeReader, is_preflight, reader_of, value_of
 
 ASSERTION = b"cf-access-jwt-assertion"
 EMAIL = b"cf-access-authenticated-user-email"
@@ -41,7 +41,7 @@ def test_the_token_is_found(
     headers: list[Header], cookie: bool, token: bytes | type[InvalidToken] | None, cookies: tuple[str, ...]
 ) -> None:
     it = reader(cookie=cookie)
-    assert it.tokens(it.mark(headers)) == (token, cookies)
+    assert it.tokens(headers, it.layout(headers)) == (token, cookies)
 
 
 @pytest.mark.parametrize(
@@ -56,9 +56,9 @@ def test_the_token_is_found(
 )
 def test_the_host_is_found_where_it_counts(headers: list[Header], host: str | None) -> None:
     it = reader(host=True)
-    assert it.host(it.mark(headers)) == host
+    assert it.host(headers, it.layout(headers)) == host
     it = reader(host=False)
-    assert it.host(it.mark(headers)) is None
+    assert it.host(headers, it.layout(headers)) is None
 
 
 ACCEPT: Header = (b"accept", b"*/*")
@@ -81,20 +81,20 @@ def test_what_could_be_spoofed_is_removed_and_nothing_else() -> None:
     ]
     headers = [ACCEPT, *SPOOFED, (ASSERTION, b"bad"), *stays]
     it = reader()
-    assert it.clean(headers, it.mark(headers), NOBODY) == [ACCEPT, *stays]
+    assert it.clean(headers, it.layout(headers), NOBODY) == [ACCEPT, *stays]
 
 
 def test_what_was_verified_is_put_back(person: Identity) -> None:
     headers = [*SPOOFED, (ASSERTION, b"a.b.c"), ACCEPT]
     it = reader()
-    cleaned = list(it.clean(headers, it.mark(headers), Pass(identity=person, token=b"a.b.c")))
+    cleaned = list(it.clean(headers, it.layout(headers), Pass(identity=person, token=b"a.b.c")))
     assert cleaned == [ACCEPT, (ASSERTION, b"a.b.c"), (EMAIL, b"alice@example.com")]
 
 
 def test_what_cloudflare_sends_is_passed_on_as_it_is(person: Identity) -> None:
     headers = [ACCEPT, (ASSERTION, b"a.b.c"), (EMAIL, b"alice@example.com")]
     it = reader()
-    assert it.clean(headers, it.mark(headers), Pass(identity=person, token=b"a.b.c")) is headers
+    assert it.clean(headers, it.layout(headers), Pass(identity=person, token=b"a.b.c")) is headers
 
 
 @pytest.mark.parametrize(
@@ -108,28 +108,54 @@ def test_what_cloudflare_sends_is_passed_on_as_it_is(person: Identity) -> None:
 def test_a_claimed_address_never_stays(person: Identity, claimed: list[Header]) -> None:
     headers = [(ASSERTION, b"a.b.c"), *claimed]
     it = reader()
-    cleaned = list(it.clean(headers, it.mark(headers), Pass(identity=person, token=b"a.b.c")))
+    cleaned = list(it.clean(headers, it.layout(headers), Pass(identity=person, token=b"a.b.c")))
     assert cleaned == [(ASSERTION, b"a.b.c"), (EMAIL, b"alice@example.com")]
 
 
 def test_a_service_has_no_address(machine: Identity) -> None:
     headers = [(ASSERTION, b"a.b.c"), (EMAIL, b"boss@example.com")]
     it = reader()
-    cleaned = list(it.clean(headers, it.mark(headers), Pass(identity=machine, token=b"a.b.c")))
+    cleaned = list(it.clean(headers, it.layout(headers), Pass(identity=machine, token=b"a.b.c")))
     assert cleaned == [(ASSERTION, b"a.b.c")]
 
 
 def test_a_token_from_a_cookie_is_put_into_the_header(person: Identity) -> None:
     headers = [(COOKIE, b"CF_Authorization=a.b.c; a=b")]
     it = reader(cookie=True)
-    cleaned = list(it.clean(headers, it.mark(headers), Pass(identity=person, token="a.b.c")))
+    cleaned = list(it.clean(headers, it.layout(headers), Pass(identity=person, token="a.b.c")))
     assert cleaned == [*headers, (ASSERTION, b"a.b.c"), (EMAIL, b"alice@example.com")]
 
 
 def test_a_cookie_that_was_not_verified_is_removed_where_cookies_count() -> None:
     headers = [(COOKIE, b"CF_Authorization=bad; a=b"), ACCEPT]
     it = reader(cookie=True)
-    assert it.clean(headers, it.mark(headers), NOBODY) == [(COOKIE, b"a=b"), ACCEPT]
+    assert it.clean(headers, it.layout(headers), NOBODY) == [(COOKIE, b"a=b"), ACCEPT]
+
+
+@pytest.mark.parametrize(
+    ("seen", "names"),
+    [
+        pytest.param([b"a", b"b"], [b"a", b"remote-user"], id="another-name"),
+        pytest.param([b"a", b"b", ASSERTION], [b"a", ASSERTION, b"b"], id="another-order"),
+        pytest.param([b"a\nremote-user"], [b"a", b"remote-user"], id="one-name-like-two"),
+        pytest.param([b"a\nremote-user", b"x", b"y\nz"], [b"a", b"remote-user", b"x\ny\nz"], id="as-many"),
+        pytest.param([b"a", b"remote-user"], [b"a\nremote-user"], id="two-names-like-one"),
+        pytest.param([b""], [], id="an-empty-name-like-none"),
+    ],
+)
+def test_what_was_seen_before_never_passes_for_something_else(seen: list[bytes], names: list[bytes]) -> None:
+    it = reader()
+    it.layout([(name, b"x") for name in seen])
+    headers = [(name, b"x") for name in names]
+    assert it.layout(headers) == reader().layout(headers)
+
+
+def test_names_that_somebody_makes_up_fill_no_memory() -> None:
+    it = reader()
+    for number in range(3_000):
+        it.layout([(b"x-%d" % number, b"x")])
+    it.layout([(b"x" * 5_000, b"x")])
+    assert 100 < len(it._layouts) <= 1_024
 
 
 @pytest.mark.parametrize(
@@ -150,5 +176,6 @@ def test_a_preflight_is_told_by_three_signs(kind: str, method: str, sent: tuple[
 
 def test_a_value_is_found_whatever_its_case() -> None:
     scope = {"headers": [(b"Accept", b"text/html"), (b"accept", b"second"), (b"cookie", b"a=b"), (b"cookie", b"c=d")]}
-    assert value_of(scope, "cookie") == "a=b; c=d"
-    assert (value_of(scope, "accept"), value_of(scope, "cf-ray")) == ("text/html, second", "")
+    for read in (lambda name: value_of(scope, name), reader_of(scope)):
+        assert read("cookie") == "a=b; c=d"
+        assert (read("accept"), read("cf-ray")) == ("text/html, second", "")

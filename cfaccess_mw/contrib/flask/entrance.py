@@ -65,18 +65,17 @@ class Entrance(AccessMiddleware):
             environ: As the server gave it.
             passing: What was decided before.
         """
-        path = self._reader.path(environ)
         waived = self.protection.waive(
             Refusal(error=error, passing=passing),
-            self._requirement(environ, path),
+            self._requirement(environ),
             method=environ["REQUEST_METHOD"],
-            path=path or "",
+            path=self._reader.path(environ) or "",
             is_preflight=lambda: False,  # those have no identity that could be refused
         )
         return waived is None
 
-    def _requirement(self, environ: "WSGIEnvironment", path: str | None) -> Requirement:
-        found = super()._requirement(environ, path)
+    def _requirement(self, environ: "WSGIEnvironment") -> Requirement:
+        found = super()._requirement(environ)
         if DEMANDED in environ:
             return closed(found)
         return found if self.protects_all else opened(found)
