@@ -15,7 +15,6 @@ from cfaccess_mw.core.errors import ConfigurationError
 from cfaccess_mw.core.hosts import canonical_host
 from cfaccess_mw.core.patterns import ANY, parse_pattern
 from cfaccess_mw.core.policy import Policy, PolicyDecision
-from cfaccess_mw.core.policy_reading import policy_from, policy_to_mapping, read_policies, service_policy
 
 Names: TypeAlias = str | Iterable[str]
 """One name, or several."""
@@ -188,7 +187,7 @@ class Rule:
             hosts=hosts,
             audience=audience,
             everything=everything,
-            policies=read_policies(policies, references),
+            policies=_reading().read_policies(policies, references),
             report_only=report_only,
         )
 
@@ -207,7 +206,7 @@ class Rule:
 
         The other arguments are the attributes of the class.
         """
-        policy = policy_from(PolicyDecision.ALLOW, **who)
+        policy = _reading().policy_from(PolicyDecision.ALLOW, **who)
         return cls.guarded(pattern, [policy], methods=methods, hosts=hosts, audience=audience, report_only=report_only)
 
     @classmethod
@@ -229,12 +228,14 @@ class Rule:
 
         The other arguments are the attributes of the class.
         """
-        return cls.guarded(pattern, [service_policy(tokens)], methods=methods, hosts=hosts, audience=audience)
+        return cls.guarded(
+            pattern, [_reading().service_policy(tokens)], methods=methods, hosts=hosts, audience=audience
+        )
 
     @classmethod
     def deny(cls, pattern: str, *, methods: Names = (), hosts: Names = (), audience: Names = ()) -> Self:
         """Let in nobody. The arguments are the attributes of the class."""
-        policy = policy_from(PolicyDecision.DENY, everyone=True)
+        policy = _reading().policy_from(PolicyDecision.DENY, everyone=True)
         return cls.guarded(pattern, [policy], methods=methods, hosts=hosts, audience=audience)
 
     @classmethod
@@ -271,7 +272,7 @@ class Rule:
         mapping: dict[str, Any] = {"pattern": self.pattern, "access": self.access.value}
         mapping |= {key: sorted(getattr(self, key)) for key in _MEMBERS if getattr(self, key)}
         if self.policies:
-            mapping["policies"] = [policy_to_mapping(policy) for policy in self.policies]
+            mapping["policies"] = [_reading().policy_to_mapping(policy) for policy in self.policies]
         mapping |= {key: True for key in ("everything", "report_only") if getattr(self, key)}
         return mapping
 
@@ -305,13 +306,21 @@ class Rule:
 
 _WORDS: Final = [access.value for access in Access]
 
+
+def _reading() -> Any:
+    """The reader of policies: a third of all that would be imported, and many an application has rules without any."""
+    from cfaccess_mw.core import policy_reading  # noqa: PLC0415
+
+    return policy_reading
+
+
 # Each with the policy that it is short for.
 _SHORT_FORMS: Final[Mapping[str, Callable[[Any], Policy]]] = {
-    "allow": lambda who: policy_from(PolicyDecision.ALLOW, **_conditions("allow", who)),
-    "any_user": lambda said: policy_from(PolicyDecision.ALLOW, everyone=_said("any_user", said)),
-    "deny": lambda said: policy_from(PolicyDecision.DENY, everyone=_said("deny", said)),
+    "allow": lambda who: _reading().policy_from(PolicyDecision.ALLOW, **_conditions("allow", who)),
+    "any_user": lambda said: _reading().policy_from(PolicyDecision.ALLOW, everyone=_said("any_user", said)),
+    "deny": lambda said: _reading().policy_from(PolicyDecision.DENY, everyone=_said("deny", said)),
     # an empty value of a configuration is no service at all, where in code it is every one
-    "service": lambda tokens: service_policy(None if tokens is True else () if tokens is None else tokens),
+    "service": lambda tokens: _reading().service_policy(None if tokens is True else () if tokens is None else tokens),
 }
 
 
@@ -319,7 +328,7 @@ def _required_by(mapping: Mapping[str, Any], references: Mapping[str, Any] | Non
     """What a rule that is written as a mapping requires."""
     forms = [form for form in ("access", *_SHORT_FORMS) if form in mapping]
     if not forms and "policies" in mapping:
-        return Access.POLICIES, read_policies(mapping["policies"], references)
+        return Access.POLICIES, _reading().read_policies(mapping["policies"], references)
     if len(forms) != 1:
         choice = ", ".join(("access", *_SHORT_FORMS))
         many = "more than one" if forms else "lacks its access: none"
@@ -331,7 +340,7 @@ def _required_by(mapping: Mapping[str, Any], references: Mapping[str, Any] | Non
     word = mapping["access"]
     if word not in _WORDS:
         raise ConfigurationError(_unknown("access", word, _WORDS))
-    return Access(word), read_policies(mapping["policies"], references) if "policies" in mapping else ()
+    return Access(word), _reading().read_policies(mapping["policies"], references) if "policies" in mapping else ()
 
 
 def _conditions(key: str, who: object) -> dict[str, Any]:

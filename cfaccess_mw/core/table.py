@@ -9,22 +9,23 @@ Answers are remembered by path, in a bounded memory, so that the odd path pays f
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cfaccess_mw.core.admission import NO_FACTS
 from cfaccess_mw.core.conflicts import check_hosts, check_reachable, check_ties, named_methods
 from cfaccess_mw.core.errors import AmbiguousHost, AmbiguousPath, ConfigurationError
-from cfaccess_mw.core.explain import Explanation, LookUp, explain_outcome
 from cfaccess_mw.core.facts import Facts
 from cfaccess_mw.core.hosts import canonical_host
 from cfaccess_mw.core.memory import Memory
 from cfaccess_mw.core.paths import Reading, read_path
 from cfaccess_mw.core.patterns import Pattern, fold, parse_pattern
 from cfaccess_mw.core.policy import Policy, PolicyDecision, decide_policies
-from cfaccess_mw.core.policy_explanation import explain_policies
 from cfaccess_mw.core.requirement import Requirement, refused
 from cfaccess_mw.core.rules import Access, Rule
 from cfaccess_mw.core.trie import ANY_HOST, ODD, OTHER, Trie
+
+if TYPE_CHECKING:
+    from cfaccess_mw.core.explain import Explanation
 
 DEFAULT: Final = -1
 """The number of what no rule matches, beside the rules' own, which count from 0."""
@@ -149,11 +150,15 @@ class RuleTable:
         root_path: str = "",
         host: str | None = None,
         facts: Facts = NO_FACTS,
-    ) -> Explanation:
+    ) -> "Explanation":
         """Return why a request gets what :meth:`find` says, and what becomes of it.
 
         The arguments are the same, and ``facts``: what policies look at; the identity is one whose token is good.
         """
+        # Whoever serves requests explains none.
+        from cfaccess_mw.core.explain import Explanation, LookUp, explain_outcome  # noqa: PLC0415
+        from cfaccess_mw.core.policy_explanation import explain_policies  # noqa: PLC0415
+
         requirement = self.find(method, path, raw_path, root_path, host)
         name = self._listed(host)
         readings = read_path(path, raw_path, root_path)
