@@ -39,7 +39,7 @@ from cfaccess_mw.core.memory import Memory
 from cfaccess_mw.core.requirement import Requirement
 from cfaccess_mw.core.rules import Access
 from cfaccess_mw.core.standing import ALWAYS, ProfileSource, Standing, why_unknown
-from cfaccess_mw.core.token import is_joined
+from cfaccess_mw.core.token import MAX_TOKEN, is_joined
 from cfaccess_mw.core.verifier import KeySource, Proof, Verifier
 
 MEMORY_COUNT = 10_000
@@ -158,7 +158,9 @@ class Gate:
             facts: What the request says, where a policy of the requirement looks at it.
         """
         # The usual request: a token that was verified before, asked again for everything that may have changed since.
-        entry = self._recall(requirement, token, now) if token is not None else None
+        # What is too long to be one is not even looked up: that alone would take as long as a refusal.
+        is_one = token is not None and (isinstance(token, type) or len(token) <= MAX_TOKEN)
+        entry = self._recall(requirement, token, now) if is_one else None
         if entry is not None:
             if not (requirement.policies or self._asks_each_time):
                 return entry.passing

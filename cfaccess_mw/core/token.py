@@ -47,11 +47,12 @@ class Parts:
 def is_joined(token: str | bytes) -> bool:
     """Say whether a server made one text of several headers: with a comma, some with white space; no token has either.
 
-    This is asked of a token that cannot be read, and only tells why.
+    This is asked of a token that cannot be read, and only tells why. Of several one has ended within what is looked at.
     """
-    if isinstance(token, bytes):
-        return b"," in token or b" " in token or b"\t" in token or b"\n" in token
-    return "," in token or " " in token or "\t" in token or "\n" in token
+    text = token[: MAX_TOKEN + 1]
+    if isinstance(text, bytes):
+        return b"," in text or b" " in text or b"\t" in text or b"\n" in text
+    return "," in text or " " in text or "\t" in text or "\n" in text
 
 
 def take_apart(token: str | bytes) -> Parts:
