@@ -49,6 +49,7 @@ _ENCODED_SLASH = re.compile(rb"%2[Ff]")
 
 _PARAMETERS = re.compile(r";[^/]*")
 _SLASHES = re.compile(r"/{2,}")
+_EDGES = re.compile(r"(?<=/)\s+|\s+(?=/|\Z)")  # white space around a segment, which a handler may strip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,5 +219,6 @@ _CANONICALISERS: Final[tuple[tuple[str, Callable[[str, str], Iterable[str]]], ..
     ("cut-query", lambda text, _: (text.partition("?")[0],)),
     ("cut-fragment", lambda text, _: (text.partition("#")[0],)),
     ("collapse-slashes", lambda text, _: (_SLASHES.sub("/", text), "/" + text.lstrip("/"))),
+    ("trim-segments", lambda text, _: (_EDGES.sub("", text),)),
     ("splice-root-path", _splice_root),
 )

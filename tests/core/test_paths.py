@@ -110,6 +110,7 @@ def test_an_honest_path_is_its_own_only_reading(path: str, raw: bool) -> None:
         pytest.param("/admin?x", None, "", {"/admin"}, id="a decoded question mark cuts"),
         pytest.param("/admin#x", None, "", {"/admin"}, id="a decoded number sign cuts"),
         pytest.param("/a#b?c", None, "", {"/a#b", "/a"}, id="each cuts on its own"),
+        pytest.param("/ a /b\u3000/c d", None, "", {"/a/b/c d"}, id="segments are trimmed"),
         pytest.param("/%61dmin", None, "", {"/admin"}, id="decoding again"),
         pytest.param("/%2561dmin", None, "", {"/%61dmin", "/admin"}, id="and again"),
         pytest.param("/%25252561", None, "", {"/%252561", "/%2561", "/%61", "/a"}, id="four times"),

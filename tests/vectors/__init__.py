@@ -9,17 +9,21 @@ that is expected. Everything else says how the token departs from a good one:
 ``key``          who signs: ``current``, ``previous``, or ``stranger``, a key that the team does not publish
 ``names``        whose ``kid`` the header has, where it is not the signer's
 ``signature``    a name of ``SIGNATURES`` below
-``text``         the token itself, written with ``{token} {header} {payload} {signature}``
+``text``         the token itself, written with ``{token} {header} {payload} {signature}``, and with what loose decoders
+                 take for the same: ``{loose_header} {loose_payload} {loose_signature}`` with other unused bits,
+                 ``{standard}`` in the alphabet with ``+`` and ``/``, ``{padded}`` with its ``=``
 
 Within values, ``{"$absent": true}`` takes a member out, ``{"$now": n}`` is n seconds from now, ``{"$times": [x, n]}``
 is a text repeated, ``{"$list": [x, n]}`` a list of n times the same, ``{"$nested": n}`` n lists within each other,
-``{"$bits": n}`` and ``{"$even": n}`` the base64url of an odd or even number of n bits.
+``{"$bits": n}`` and ``{"$even": n}`` the base64url of an odd or even number of n bits. Within headers,
+``{"$jwk": who}`` is a signer's public key, and ``{"$kid": who}`` its id.
 """
 
 import base64
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -37,19 +41,24 @@ from tests.tokens import AUD, NOW
 Row = Mapping[str, Any]
 
 
+def table(name: str) -> list[Row]:
+    """The rows of ``<name>.json``."""
+    found: list[Row] = json.loads((Path(__file__).parent / f"{name}.json").read_text("utf-8"))
+    return found
+
+
 def rows(name: str) -> list[Any]:
     """The rows of ``<name>.json``, each as a parameter with its id."""
-    table = json.loads((Path(__file__).parent / f"{name}.json").read_text("utf-8"))
-    return [pytest.param(row, id=row["id"]) for row in table]
+    return [pytest.param(row, id=row["id"]) for row in table(name)]
 
 
-def value_of(value: Any) -> Any:
+def value_of(value: Any, now: float = NOW) -> Any:
     """A value of a row, with its shorthands written out."""
     match value:
         case {"$absent": True}:
             return ABSENT
         case {"$now": offset}:
-            return NOW + offset
+            return now + offset
         case {"$times": [str(text), int(times)]}:
             return text * times
         case {"$list": [item, int(times)]}:
@@ -64,9 +73,9 @@ def value_of(value: Any) -> Any:
                 nested = [nested]
             return nested
         case dict():
-            return {name: value_of(member) for name, member in value.items()}
+            return {name: value_of(member, now) for name, member in value.items()}
         case list():
-            return [value_of(member) for member in value]
+            return [value_of(member, now) for member in value]
         case _:
             return value
 
@@ -89,8 +98,34 @@ def _number(issuer: Issuer, change: int) -> bytes:
     return (issuer.current.private_key.public_key().public_numbers().n + change).to_bytes(256)
 
 
-def _public_pem(issuer: Issuer) -> bytes:
-    return issuer.current.private_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+def _public(encoding: Encoding, form: PublicFormat) -> Callable[[Issuer], bytes]:
+    return lambda issuer: issuer.current.private_key.public_key().public_bytes(encoding, form)
+
+
+# What an attacker knows of the current key, and a verifier that believes ``alg`` takes for the secret of an HMAC.
+SECRETS: Mapping[str, Callable[[Issuer], bytes]] = {
+    "spki-pem": _public(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+    "spki-pem-stripped": lambda issuer: SECRETS["spki-pem"](issuer).strip(),
+    "spki-der": _public(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+    "pkcs1-pem": _public(Encoding.PEM, PublicFormat.PKCS1),
+    "pkcs1-der": _public(Encoding.DER, PublicFormat.PKCS1),
+    "openssh": _public(Encoding.OpenSSH, PublicFormat.OpenSSH),
+    "certificate": lambda issuer: issuer.certs()["public_cert"]["cert"].encode(),
+    "jwk": lambda issuer: json.dumps(issuer.current.jwk()).encode(),
+    "jwk-compact": lambda issuer: json.dumps(issuer.current.jwk(), separators=(",", ":"), sort_keys=True).encode(),
+    "jwks": lambda issuer: json.dumps(issuer.certs()).encode(),
+    "modulus": lambda issuer: _number(issuer, 0),
+    "modulus-text": lambda issuer: issuer.current.jwk()["n"].encode(),
+    "kid": lambda issuer: issuer.current.kid.encode(),
+    "domain": lambda _: b"https://acme.cloudflareaccess.com",
+    "empty": lambda _: b"",
+    "nul": lambda _: b"\x00",
+    "none": lambda _: b"None",
+}
+
+
+def _hmac(secret: str, digest: str) -> Callable[[Issuer, bytes], bytes]:
+    return lambda issuer, data: hmac.digest(SECRETS[secret](issuer), data, digest)
 
 
 # What stands for the signature of the current key over the signing input.
@@ -115,27 +150,73 @@ SIGNATURES: Mapping[str, Callable[[Issuer, bytes], bytes]] = {
     "pss": lambda issuer, data: issuer.current.private_key.sign(
         data, padding.PSS(padding.MGF1(SHA256()), 32), SHA256()
     ),
-    "hmac-public-pem": lambda issuer, data: hmac.digest(_public_pem(issuer), data, "sha256"),
-    "hmac-empty": lambda _, data: hmac.digest(b"", data, "sha256"),
+    "hmac-public-pem": _hmac("spki-pem", "sha256"),
+    "hmac-empty": _hmac("empty", "sha256"),
     "digest": lambda _, data: hashlib.sha256(data).digest(),
+    **{f"hs{size}-{secret}": _hmac(secret, f"sha{size}") for secret in SECRETS for size in (256, 384, 512)},
 }
 
 
-def forge(row: Row, issuer: Issuer, stranger: SigningKey) -> str:
-    """The token that a row describes."""
+_TIMES = re.compile(rb"(?<!\d)1800\d{6}(?!\d)")  # within outright payloads, which are of NOW
+
+
+def forge(row: Row, issuer: Issuer, stranger: SigningKey, now: float = NOW) -> str:
+    """The token that a row describes.
+
+    Args:
+        row: The row.
+        issuer: Whose token it starts as; its clock stands at ``now``.
+        stranger: The key that the team does not publish.
+        now: The moment that the row calls now, in seconds since the epoch.
+    """
     keys = {"current": issuer.current, "previous": issuer.previous, "stranger": stranger}
     key = keys[row.get("key", "current")]
     named = keys[row["names"]] if "names" in row else key
-    fields = issuer.header(named, **value_of(row.get("header", {})))
+    fields = issuer.header(named, **value_of(_with_keys(row.get("header", {}), keys)))
     header = raw(row["raw_header"]) if "raw_header" in row else json.dumps(fields).encode()
-    payload = raw(row["raw_payload"]) if "raw_payload" in row else _payload(row, issuer)
+    payload = raw(row["raw_payload"]) if "raw_payload" in row else _payload(row, issuer, now)
+    if "raw_payload" in row and now != NOW:
+        payload = _TIMES.sub(lambda time: b"%d" % (int(time[0]) - int(NOW) + int(now)), payload)
     token = issuer.sign(header, payload, key)
     if "signature" in row:
         data = token.rpartition(".")[0]
         token = f"{data}.{base64url(SIGNATURES[row['signature']](issuer, data.encode()))}"
     first, second, third = token.split(".")
     text = "".join(part * times for part, times in _pieces(row.get("text", "{token}")))
-    return text.format(token=token, header=first, payload=second, signature=third)
+    return text.format(
+        token=token,
+        header=first,
+        payload=second,
+        signature=third,
+        loose_header=f"{_loose(first)}.{second}.{third}",
+        loose_payload=f"{first}.{_loose(second)}.{third}",
+        loose_signature=f"{first}.{second}.{_loose(third)}",
+        standard=token.translate(_STANDARD),
+        padded=".".join(part + "=" * (-len(part) % 4) for part in (first, second, third)),
+    )
+
+
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_STANDARD = str.maketrans("-_", "+/")
+
+
+def _loose(segment: str) -> str:
+    """Another text that a loose decoder reads as the same bytes: with other unused bits, or a line feed without any."""
+    return segment[:-1] + _ALPHABET[_ALPHABET.index(segment[-1]) ^ 1] if len(segment) % 4 else segment + "\n"
+
+
+def _with_keys(value: Any, keys: Mapping[str, SigningKey]) -> Any:
+    match value:
+        case {"$jwk": str(who)}:
+            return keys[who].jwk()
+        case {"$kid": str(who)}:
+            return keys[who].kid
+        case dict():
+            return {name: _with_keys(member, keys) for name, member in value.items()}
+        case list():
+            return [_with_keys(member, keys) for member in value]
+        case _:
+            return value
 
 
 def _pieces(text: str | list[Any]) -> list[tuple[str, int]]:
@@ -144,8 +225,8 @@ def _pieces(text: str | list[Any]) -> list[tuple[str, int]]:
     return [(piece, 1) if isinstance(piece, str) else (piece[0], piece[1]) for piece in text]
 
 
-def _payload(row: Row, issuer: Issuer) -> bytes:
-    claims = value_of(row.get("claims", {}))
+def _payload(row: Row, issuer: Issuer, now: float) -> bytes:
+    claims = value_of(row.get("claims", {}), now)
     match row.get("kind", "user"):
         case "user":
             token = issuer.user(audience=AUD, **claims)
@@ -160,7 +241,7 @@ def _payload(row: Row, issuer: Issuer) -> bytes:
         case "external-evaluation":
             bare = {
                 "nonce": "9J2E9Xg6wYj8tlnA5MV4Zgp6t8rzmS0Q",
-                "exp": NOW + 60,
+                "exp": now + 60,
                 "identity": {"email": "user@example.com"},
             }
             token = issuer.sign(None, {**bare, **claims})
