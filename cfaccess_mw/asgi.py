@@ -27,11 +27,12 @@ from cfaccess_mw.core.facts import Facts
 from cfaccess_mw.core.identity import Identity
 from cfaccess_mw.core.requirement import Requirement
 from cfaccess_mw.protection import Protection, checked_application
+from cfaccess_mw.telemetry.asked import Asked
 from cfaccess_mw.wire.client import ClientReader
 from cfaccess_mw.wire.current import current
 from cfaccess_mw.wire.refusals import refusals_of
 from cfaccess_mw.wire.response import Response
-from cfaccess_mw.wire.scope import Headers, Layout, ScopeReader, is_preflight, reader_of, values_of
+from cfaccess_mw.wire.scope import Headers, Layout, ScopeReader, is_preflight, reader_of, value_of, values_of
 from cfaccess_mw.wire.streams import POLICY_VIOLATION, run_until
 from cfaccess_mw.wire.target import PEER_KEY, target_of
 
@@ -78,10 +79,10 @@ class Door:
         """
         headers = scope["headers"] if isinstance(scope["headers"], list) else list(scope["headers"])
         layout = self._reader.layout(headers)
-        requirement, decision = self._ask(scope, headers, layout)
+        requirement, decision, began = self._ask(scope, headers, layout)
         if isinstance(decision, Pass):
             return decision
-        return await self._settle(scope, headers, layout, requirement, decision)
+        return await self._settle(scope, headers, layout, requirement, decision, began)
 
     def clean(self, scope: Scope, passing: Pass) -> Scope:
         """The scope that the application may see: with who is asking, and without what a client could forge.
@@ -109,7 +110,7 @@ class Door:
             error: Why.
             scope: Of the request.
         """
-        self.protection.tell(error, method=scope.get("method", "GET"), path=scope["path"])
+        self.protection.tell(error, **_asked(scope, identity=scope.get(IDENTITY_KEY)))
 
     async def response(self, error: Refused, scope: Scope, identity: Identity | None = None) -> Response:
         """The answer to a request that is refused.
@@ -136,9 +137,11 @@ class Door:
         get = scope.get
         return self._rules.find(get("method", "GET"), scope["path"], get("raw_path"), get("root_path", ""), host)
 
-    def _ask(self, scope: Scope, headers: Headers, layout: Layout) -> tuple[Requirement, Decision]:
-        """What is required, and the decision if nobody is waited for: all that the usual request needs."""
+    def _ask(self, scope: Scope, headers: Headers, layout: Layout) -> tuple[Requirement, Decision, float]:
+        """What is required, and the decision if nobody is waited for: all that the usual request needs; and when that
+        began, where somebody listens."""
         protection = self.protection
+        began = time.perf_counter() if protection.observed else 0.0
         requirement = self._requirement(scope, headers, layout)
         protection.attend()
         token: Given
@@ -148,12 +151,21 @@ class Door:
         else:
             token, cookies = self._reader.tokens(headers, layout)
         facts = self.facts(scope) if requirement.reads_request else NO_FACTS
-        return requirement, protection.gate.decide(requirement, token, time.time(), cookies, NO_ANSWERS, facts)
+        decision = protection.gate.decide(requirement, token, time.time(), cookies, NO_ANSWERS, facts)
+        if began and isinstance(decision, Pass):
+            protection.accept(decision, requirement, **_asked(scope, began))
+        return requirement, decision, began
 
     async def _settle(
-        self, scope: Scope, headers: Headers, layout: Layout, requirement: Requirement, decision: Decision
+        self,
+        scope: Scope,
+        headers: Headers,
+        layout: Layout,
+        requirement: Requirement,
+        decision: Decision,
+        began: float,
     ) -> Pass | Refusal:
-        """Obtain what a decision lacks, and tell of a refusal."""
+        """Obtain what a decision lacks, and tell of it."""
         if isinstance(decision, Lacking):
             token, cookies = self._reader.tokens(headers, layout)
             facts = self.facts(scope) if requirement.reads_request else NO_FACTS
@@ -165,11 +177,12 @@ class Door:
             passing = self.protection.waive(
                 decision,
                 requirement,
-                method=scope.get("method", "GET"),
-                path=scope["path"],
                 is_preflight=lambda: is_preflight(scope),
+                **_asked(scope, began),
             )
             return decision if passing is None else passing
+        if began:
+            self.protection.accept(decision, requirement, **_asked(scope, began))
         return decision
 
     def _clean(self, scope: Scope, headers: Headers, layout: Layout, passing: Pass) -> Scope:
@@ -217,9 +230,9 @@ class AccessMiddleware(Door):
             return
         headers = scope["headers"] if isinstance(scope["headers"], list) else list(scope["headers"])
         layout = self._reader.layout(headers)
-        requirement, decision = self._ask(scope, headers, layout)
+        requirement, decision, began = self._ask(scope, headers, layout)
         if not isinstance(decision, Pass):
-            decision = await self._settle(scope, headers, layout, requirement, decision)
+            decision = await self._settle(scope, headers, layout, requirement, decision, began)
             if isinstance(decision, Refusal):
                 await self._refuse(decision, scope, receive, send)
                 return
@@ -258,6 +271,17 @@ class AccessMiddleware(Door):
                 return
             prefix = _DENIAL
         await _send(await self.response(refusal.error, scope, refusal.passing.identity), send, prefix)
+
+
+def _asked(scope: Scope, began: float = 0.0, identity: Identity | None = None) -> Asked:
+    """What is told of a request; its headers are read when somebody asks."""
+    return {
+        "method": scope.get("method", "GET"),
+        "path": scope["path"],
+        "header": lambda name: value_of(scope, name),
+        "began": began,
+        "identity": identity,
+    }
 
 
 async def _send(response: Response, send: Send, prefix: str) -> None:

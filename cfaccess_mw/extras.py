@@ -15,7 +15,9 @@ EXTRAS = MappingProxyType(
         "httpx2": frozenset({"httpx2"}),
         "litestar": frozenset({"litestar"}),
         "mcp": frozenset({"mcp"}),
+        "otel": frozenset({"opentelemetry"}),
         "quart": frozenset({"quart"}),
+        "redis": frozenset({"redis"}),
         "requests": frozenset({"requests"}),
     }
 )

@@ -1,33 +1,25 @@
 """What do both doors share? The configuration, the rules, the gate, and the keys of each team, held while in use."""
 
 import logging
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from cfaccess_mw.core.admission import NO_FACTS, NO_PROFILE, Answers, LackingKey, LackingProfile
-from cfaccess_mw.core.decide import NO_ANSWERS, NOBODY, Decision, Gate, Given, Pass, Refusal
+from cfaccess_mw.core.decide import NO_ANSWERS, Decision, Gate, Given, Pass, Refusal
 from cfaccess_mw.core.errors import (
-    Ambiguous,
     ConfigurationError,
     KeysUnavailable,
-    NotPermitted,
-    Refused,
-    RevocationsUnavailable,
-    SessionRevoked,
-    Unavailable,
     UnknownKey,
 )
-from cfaccess_mw.core.explain import Explanation
 from cfaccess_mw.core.facts import Facts
 from cfaccess_mw.core.freshness import UNAVAILABLE, KeyAnswer
 from cfaccess_mw.core.identity import Identity
 from cfaccess_mw.core.keys import KeySnapshot, parse_jwks
 from cfaccess_mw.core.lookup_timing import LookupTiming
 from cfaccess_mw.core.profile import ProfileAnswer
+from cfaccess_mw.core.recording import Recording
 from cfaccess_mw.core.requirement import Requirement
 from cfaccess_mw.core.rules import Access
 from cfaccess_mw.core.shape import shape
@@ -35,6 +27,7 @@ from cfaccess_mw.core.standing import Standing
 from cfaccess_mw.core.team import Team
 from cfaccess_mw.core.timing import Timing
 from cfaccess_mw.core.verifier import Verifier
+from cfaccess_mw.ended import objection_of
 from cfaccess_mw.refresh.editions import Health
 from cfaccess_mw.refresh.http import HttpxFetcher
 from cfaccess_mw.refresh.lookup import Lookups
@@ -42,28 +35,20 @@ from cfaccess_mw.refresh.refresher import Refresher
 from cfaccess_mw.refresh.registry import Hold, hold, prepare
 from cfaccess_mw.refresh.static import static_refresher
 from cfaccess_mw.settings import configure
-from cfaccess_mw.telemetry.events import Event, log_event, tell
+from cfaccess_mw.telemetry.events import Event, Listener, tell
+from cfaccess_mw.telemetry.teller import Teller
+from cfaccess_mw.telemetry.vitals import fleet_of, introduce
 
 if TYPE_CHECKING:
+    from cfaccess_mw.core.explain import Explanation
+    from cfaccess_mw.fleet.fleet import Fleet
+    from cfaccess_mw.fleet.member import Member
     from cfaccess_mw.refresh.fetchers import AnyFetcher
 
 T = TypeVar("T")
 
-# What a refusal is called when it is told.
-_TOLD: tuple[tuple[type[Refused], str], ...] = (
-    (Ambiguous, "path-ambiguous"),
-    (NotPermitted, "policy-denied"),
-    (Unavailable, "keys-lacking"),
-    (Refused, "token-refused"),
-)
-_LONGEST_PATH = 256  # characters of a path that are told, and of a method
-_LONGEST_METHOD = 16
 
-# Seconds after which to ask again, where nothing better is known.
-_SHORTLY = 1.0
-
-
-class Protection:
+class Protection(Teller):
     """One protected application: what both doors ask, and what callers without a door may ask.
 
     Args:
@@ -82,13 +67,17 @@ class Protection:
     def __init__(self, config: Any = None, /, **options: Any) -> None:
         settings = self.config = configure(config, **options)
         self.rules = settings.table
-        self._listeners = (log_event, *settings.listeners)
-        self._reported: Counter[str] = Counter()
-        self._lock = threading.Lock()
+        super().__init__(
+            (*settings.listeners, *_audit(settings.recording)),
+            report_only=settings.report_only,
+            allow_preflight=settings.allow_preflight,
+        )
         self._holds: list[Hold[KeySnapshot]] = []
         self._keys: dict[str, Refresher[KeySnapshot]] = {}
         self._closed = False
+        self._member: Member | None = None
         self.open()
+        self._member = self._join()
         self._lookups = {team.issuer: self._look_up(team) for team in settings.teams}
         verifier = Verifier(
             self._keys,
@@ -97,8 +86,11 @@ class Protection:
             certificates=settings.certificates,
             lookups=self._lookups,
         )
-        objection = None if settings.revoked is None else self._why_revoked
-        standing = Standing(objection=objection, revalidate_every=settings.revalidate_every)
+        among = None if self._member is None else self._member.objection
+        objection = objection_of(settings.revoked, among, self._listeners)
+        every = settings.revalidate_every
+        # What others were told counts from when they asked.
+        standing = Standing(objection=objection, revalidate_every=None if every is None else every - self._shared_for)
         self.gate = Gate(verifier, self._keys, _AtHand(self._lookups), standing)
         # Callers bring text or bytes, a door always the same of the two; they do not share a memory. Nobody is looked
         # up for them.
@@ -107,6 +99,7 @@ class Protection:
         if settings.report_only or reporting:
             facts = {"paths": "every path" if settings.report_only else ", ".join(reporting)}
             tell(self._listeners, Event(name="report-only", level=logging.WARNING, facts=facts))
+        introduce(self, settings.listeners)
 
     # What a door asks for each request
 
@@ -166,49 +159,6 @@ class Protection:
         """Until when a request that begins to wait now may be kept waiting for all that it lacks: monotonic seconds."""
         return time.monotonic() + self.config.cold_wait
 
-    def waive(
-        self, refusal: Refusal, requirement: Requirement, *, method: str, path: str, is_preflight: Callable[[], bool]
-    ) -> Pass | None:
-        """Tell of a refusal, unless it does not hold.
-
-        Args:
-            refusal: The decision.
-            requirement: What was required.
-            method: As sent.
-            path: As the server gives it. What is told of both is escaped and cut.
-            is_preflight: Whether the request is a CORS preflight.
-
-        Returns:
-            What goes to the application nevertheless: an allowed preflight, and everything where refusals are only
-            reported. None where the refusal holds.
-        """
-        if self.config.allow_preflight and refusal.is_unauthenticated and is_preflight():
-            return NOBODY
-        if not (self.config.report_only or requirement.report_only):
-            self.tell(refusal.error, method=method, path=path)
-            return None
-        with self._lock:
-            self._reported[refusal.error.code] += 1
-        tell(self._listeners, Event(name="only-reported", facts=_facts_of(refusal.error, method, path)))
-        return refusal.passing
-
-    def tell(self, error: Refused, *, method: str, path: str) -> None:
-        """Tell of a refusal that holds: one of a door's, or of a handler's behind it.
-
-        Args:
-            error: Why.
-            method: As sent.
-            path: As the server gives it.
-        """
-        name = next(name for kind, name in _TOLD if isinstance(error, kind))
-        tell(self._listeners, Event(name=name, facts=_facts_of(error, method, path)))
-
-    @property
-    def reported(self) -> Mapping[str, int]:
-        """How many requests would have been refused, by code, where refusals are only reported."""
-        with self._lock:
-            return dict(self._reported)
-
     # What a caller without a door may ask
 
     def verify(self, token: str | bytes, *, audience: str | None = None) -> Identity:
@@ -243,7 +193,7 @@ class Protection:
         raw_path: bytes | None = None,
         root_path: str = "",
         host: str | None = None,
-    ) -> Explanation:
+    ) -> "Explanation":
         """Say what is required of a request, and why, and what becomes of it.
 
         Args:
@@ -263,6 +213,9 @@ class Protection:
     def open(self) -> None:
         """Take hold of the keys; a door does that itself. After :meth:`close` it opens the doors again."""
         self._closed = False
+        self.look()
+        if self._member is not None:
+            self._member.resume()
         for share in self._holds:
             share.resume()
         if self._holds or (self._keys and self.config.keys is not None):
@@ -277,30 +230,39 @@ class Protection:
 
     def _look_up(self, team: Team) -> Lookups:
         settings, every = self.config, self.config.revalidate_every
+        shared_for = self._shared_for
         timing = LookupTiming(
-            lifetime=settings.profile_ttl if every is None else min(settings.profile_ttl, every),
-            last_for=settings.profile_hard_ttl + (every or 0),
+            lifetime=self._looked_up_for - shared_for,
+            last_for=max(0, settings.profile_hard_ttl + (every or 0) - shared_for),
         )
         fetch = settings.profile_fetcher or HttpxFetcher().alook_up
+        if self._member is not None:
+            fetch = self._member.lookups(fetch, lasts=shared_for)
         return Lookups(team.base_url, fetch, timing=timing, leeway=settings.leeway, listeners=self._listeners)
 
-    def _why_revoked(self, identity: Identity) -> Refused | None:
-        """Ask whoever knows which sessions were ended; what is no clear answer counts against the request."""
-        if self.config.revoked is None:
+    @property
+    def _looked_up_for(self) -> float:
+        """For how many seconds an answer counts, wherever it came from."""
+        every = self.config.revalidate_every
+        return self.config.profile_ttl if every is None else min(self.config.profile_ttl, every)
+
+    @property
+    def _shared_for(self) -> float:
+        """For how many of these it is shared; then this process counts it for the rest, and not from the beginning."""
+        return 0 if self._member is None else self._looked_up_for / 2
+
+    @property
+    def fleet(self) -> "Fleet | None":
+        """What is shared with other workers and machines; None where nothing is."""
+        return None if self._member is None else self._member.fleet
+
+    def _join(self) -> "Member | None":
+        """Take part in the fleet, if there is one; without one nothing of it is imported."""
+        if self.config.fleet is None:
             return None
-        try:
-            answer: object = self.config.revoked(identity)
-        except RevocationsUnavailable as unavailable:
-            return RevocationsUnavailable(retry_after=unavailable.retry_after)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the answer could not be had
-            answer = type(error)
-        if answer is False:
-            return None
-        if answer is True:
-            return SessionRevoked()
-        facts = {"error": answer.__name__ if isinstance(answer, type) else type(answer).__name__}
-        tell(self._listeners, Event(name="revocations-lacking", level=logging.ERROR, facts=facts))
-        return RevocationsUnavailable(retry_after=_SHORTLY)
+        from cfaccess_mw.fleet.meant import fleet_for  # noqa: PLC0415 - as said, and an extra
+
+        return fleet_for(self.config.fleet).join(self._keys.values, self._listeners)
 
     def _hold(self, team: Team) -> Refresher[KeySnapshot]:
         if self.config.keys is not None:
@@ -353,10 +315,18 @@ class Protection:
 
     def ready(self) -> bool:
         """Whether requests with known keys would be answered."""
-        return all(health.ready for health in self.health().values())
+        fleet = fleet_of(self)
+        return all(health.ready for health in self.health().values()) and (fleet is None or fleet.ready)
+
+    @property
+    def remembered(self) -> int:
+        """How many verified tokens are remembered."""
+        return len(self.gate._memory)
 
     def rest(self) -> None:
         """Need the keys no more until a request does again: the application was shut down."""
+        if self._member is not None:
+            self._member.rest()
         for share in self._holds:
             share.rest()
 
@@ -366,12 +336,10 @@ class Protection:
         for share in self._holds:
             share.release()
         self._holds.clear()
+        if self._member is not None:
+            self._member.leave()
         for lookups in self._lookups.values():
             lookups.close()
-
-
-def _facts_of(error: Refused, method: str, path: str) -> dict[str, object]:
-    return {"code": error.code, "method": ascii(method[:_LONGEST_METHOD]), "path": ascii(path[:_LONGEST_PATH])}
 
 
 def _holds(snapshot: KeySnapshot, kid: str) -> bool:
@@ -387,6 +355,14 @@ class _AtHand:
     def peek(self, token: str | bytes, identity: Identity) -> ProfileAnswer | None:
         """What is at hand, or None where somebody would have to be asked."""
         return self._lookups[identity.issuer].peek(token, identity)
+
+
+def _audit(recording: Recording | None) -> tuple[Listener, ...]:
+    if recording is None:
+        return ()
+    from cfaccess_mw.telemetry.audit import Audit  # noqa: PLC0415 - most applications record nothing
+
+    return (Audit(recording),)
 
 
 def checked_application(application: T) -> T:

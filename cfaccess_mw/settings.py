@@ -11,8 +11,7 @@ from typing import Any
 
 from cfaccess_mw.core.config import AccessConfig
 from cfaccess_mw.core.errors import ConfigurationError
-from cfaccess_mw.core.policy_reading import conditions_from, read_policies
-from cfaccess_mw.core.references import References
+from cfaccess_mw.core.recording import beside, read_recording_text
 from cfaccess_mw.core.rules import Rule
 from cfaccess_mw.core.shape import shape
 
@@ -74,6 +73,7 @@ _READERS: Mapping[str, Callable[[str, str], object]] = {
     "cold_wait": _number,
     "hard_ttl": _number,
     "revalidate_every": _number,
+    "fleet": _text,
     "profile_ttl": _number,
     "profile_hard_ttl": _number,
     "unauthenticated_status": _integer,
@@ -82,6 +82,7 @@ _READERS: Mapping[str, Callable[[str, str], object]] = {
     "allow_preflight": _boolean,
     "scrub": _list,
     "remote_user": _text,
+    "audit": read_recording_text,
 }
 _ONLY_IN_CODE = frozenset({"fetcher", "listeners", "on_refusal", "profile_fetcher", "revoked"})
 _NOT_IN_VARIABLES = {
@@ -248,6 +249,8 @@ def from_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     for key in _PATHS:
         if isinstance(found.get(key), str) and found[key]:
             found[key] = str(source.path.parent / found[key])
+    if "audit" in found:
+        found["audit"] = _recording(source, found["audit"])
     references = found["references"] = _references(source, found.get("references"))
     if "rules" in found:
         found["rules"] = _rules(source, found["rules"], references)
@@ -259,6 +262,8 @@ def from_file(path: str | os.PathLike[str]) -> dict[str, Any]:
 def _references(source: _Source, given: object) -> Mapping[str, Any] | None:
     if given is None:
         return None
+    from cfaccess_mw.core.references import References  # noqa: PLC0415 - see core.rules
+
     where, document = source.document("references", given)
     if isinstance(document, Mapping) and not isinstance(given, str):
         document = {
@@ -274,7 +279,16 @@ def _references(source: _Source, given: object) -> Mapping[str, Any] | None:
     return document
 
 
+def _recording(source: _Source, given: object) -> object:
+    try:
+        return beside(given, source.path.parent)
+    except ConfigurationError as mistake:
+        raise source.mistake(mistake) from None
+
+
 def _policies(where: str, document: Any, references: Mapping[str, Any] | None) -> object:
+    from cfaccess_mw.core.policy_reading import read_policies  # noqa: PLC0415 - see core.rules
+
     try:
         return read_policies(document, references)
     except ConfigurationError as mistake:
@@ -304,6 +318,8 @@ def _check_allow(rule: Any) -> None:
     allow = rule.get("allow") if isinstance(rule, Mapping) else None
     if not isinstance(allow, Mapping):
         return
+    from cfaccess_mw.core.policy_reading import conditions_from  # noqa: PLC0415 - see core.rules
+
     try:
         conditions_from(**{name: value for name, value in allow.items() if name != "name"})
     except ConfigurationError as mistake:

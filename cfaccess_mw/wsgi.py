@@ -14,7 +14,7 @@ for that.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from time import time
+from time import perf_counter, time
 from typing import TYPE_CHECKING, Any
 
 from cfaccess_mw.core.admission import NO_FACTS, Lacking
@@ -25,6 +25,7 @@ from cfaccess_mw.core.identity import Identity
 from cfaccess_mw.core.memory import Memory
 from cfaccess_mw.core.requirement import Requirement, both, refused
 from cfaccess_mw.protection import Protection, checked_application
+from cfaccess_mw.telemetry.asked import Asked
 from cfaccess_mw.wire.client import ClientReader
 from cfaccess_mw.wire.current import current
 from cfaccess_mw.wire.environ import ASSERTION_KEY, EnvironReader, is_preflight, names_mount, value_of, values_of
@@ -84,6 +85,7 @@ class Door:
             environ: As the server gives it.
         """
         protection = self.protection
+        began = perf_counter() if protection.observed else 0.0
         requirement = self._requirement(environ)
         protection.attend_blocking()
         token: Given = environ.get(ASSERTION_KEY)
@@ -93,6 +95,8 @@ class Door:
         facts = self.facts(environ) if requirement.reads_request else NO_FACTS
         decision = protection.gate.decide(requirement, token, time(), cookies, NO_ANSWERS, facts)
         if isinstance(decision, Pass):
+            if began:
+                protection.accept(decision, requirement, **self._asked(environ, began))
             return decision
         if isinstance(decision, Lacking):
             answers, until = NO_ANSWERS, self.protection.patience_ends()
@@ -100,15 +104,15 @@ class Door:
                 answers = {**answers, decision: self.protection.obtain_blocking(decision, until)}
                 decision = self.protection.decide(requirement, token, cookies, answers, facts)
         if isinstance(decision, Refusal):
-            path = self._reader.path(environ)
-            passing = self.protection.waive(
+            passing = protection.waive(
                 decision,
                 requirement,
-                method=environ["REQUEST_METHOD"],
-                path=environ.get("PATH_INFO", "") if path is None else path,
                 is_preflight=lambda: is_preflight(environ),
+                **self._asked(environ, began),
             )
             return decision if passing is None else passing
+        if began:
+            protection.accept(decision, requirement, **self._asked(environ, began))
         return decision
 
     def clean(self, environ: "WSGIEnvironment", passing: Pass) -> "WSGIEnvironment":
@@ -137,8 +141,7 @@ class Door:
             error: Why.
             environ: Of the request.
         """
-        path = self._reader.path(environ) or environ.get("PATH_INFO", "")
-        self.protection.tell(error, method=environ["REQUEST_METHOD"], path=path)
+        self.protection.tell(error, **self._asked(environ, identity=environ.get(IDENTITY_KEY)))
 
     def response(self, error: Refused, environ: "WSGIEnvironment", identity: Identity | None = None) -> Response:
         """The answer to a request that is refused.
@@ -158,6 +161,16 @@ class Door:
             audiences=self._requirement(environ).audiences,
             identity=identity or environ.get(IDENTITY_KEY),
         )
+
+    def _asked(self, environ: "WSGIEnvironment", began: float = 0.0, identity: Identity | None = None) -> Asked:
+        """What is told of a request; its headers are read when somebody asks."""
+        return {
+            "method": environ["REQUEST_METHOD"],
+            "path": self._reader.path(environ) or environ.get("PATH_INFO", ""),
+            "header": lambda name: value_of(environ, name),
+            "began": began,
+            "identity": identity,
+        }
 
     def _requirement(self, environ: "WSGIEnvironment") -> Requirement:
         """What is required of a request; for a path seen before, this is one look-up in memory."""

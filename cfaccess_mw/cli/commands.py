@@ -18,6 +18,7 @@ from cfaccess_mw.cli.mint import mint
 from cfaccess_mw.cli.mistakes import REFUSED, Mistake, needing
 from cfaccess_mw.cli.options import examples, json_option
 from cfaccess_mw.cli.ranges import ranges
+from cfaccess_mw.cli.revoke import revoke
 from cfaccess_mw.cli.rules import rules
 from cfaccess_mw.cli.serve import serve
 from cfaccess_mw.cli.sign_url import sign_url
@@ -49,6 +50,7 @@ for command in (
     keys,
     mint,
     ranges,
+    revoke,
     rules,
     serve,
     sign_url,

@@ -10,9 +10,10 @@ from cfaccess_mw.core.errors import ConfigurationError
 from cfaccess_mw.core.facts import Need
 from cfaccess_mw.core.peers import TrustedPeers
 from cfaccess_mw.core.policy import Policy, needs_of
-from cfaccess_mw.core.policy_reading import read_policies
+from cfaccess_mw.core.recording import Recording, read_recording
 from cfaccess_mw.core.rules import Rule
 from cfaccess_mw.core.shape import shape
+from cfaccess_mw.core.sharing_options import FleetOptions, read_fleet
 from cfaccess_mw.core.table import RuleTable
 from cfaccess_mw.core.team import Team, read_team
 
@@ -59,6 +60,9 @@ class AccessConfig:
             the session, 10 to 86,400; None for never, so that a session lasts as long as its token.
         revoked: Called with the identity of every request that has one; says whether its session was ended here. It
             must answer from memory; whatever else it does than answering true or false is a 503.
+        fleet: What many workers and machines share in Redis or Valkey, above all which sessions were ended: an address
+            such as ``rediss://cache.example/0``, a mapping with ``url``, see
+            :class:`~cfaccess_mw.core.sharing_options.FleetOptions`, or a :class:`cfaccess_mw.fleet.Fleet`.
         profile_fetcher: Asks ``get-identity`` instead of the default, see ``cfaccess_mw.refresh.lookup``.
         profile_ttl: How long what was looked up about somebody counts, 1 to 3,600.
         profile_hard_ttl: How long the last answer counts while there is no other to be had, 0 to 86,400;
@@ -71,6 +75,8 @@ class AccessConfig:
         scrub: Names of further request headers that the application must never see.
         remote_user: What ``REMOTE_USER`` is: the identity's ``id`` or ``email``.
         listeners: Callables that are told every event.
+        audit: Where each access is recorded, one JSON object a line: True for standard output, a path, or a mapping of
+            ``to``, ``email`` (``hashed``, ``off`` or ``plain``) and ``key``; see ``cfaccess_mw.telemetry.audit``.
 
     Raises:
         ConfigurationError: Names the key, the shape of its value and the mend.
@@ -99,6 +105,7 @@ class AccessConfig:
     hard_ttl: float = 86_400
     revalidate_every: float | None = None
     revoked: Callable[..., bool] | None = field(default=None, repr=False)
+    fleet: str | Mapping[str, Any] | FleetOptions | object | None = field(default=None, repr=False)
     profile_fetcher: Callable[..., Any] | None = field(default=None, repr=False)
     profile_ttl: float = 60
     profile_hard_ttl: float = 300
@@ -110,6 +117,7 @@ class AccessConfig:
     scrub: Iterable[str] = ()
     remote_user: Literal["id", "email"] = "id"
     listeners: Iterable[Callable[..., None]] = field(default=(), repr=False)
+    audit: bool | str | Mapping[str, Any] | Recording | None = field(default=None, repr=False)
 
     # What the rest of the package reads; derived, never given.
     teams: tuple[Team, ...] = field(init=False)
@@ -118,6 +126,7 @@ class AccessConfig:
     default_policies: tuple[Policy, ...] = field(init=False, repr=False)
     peers: TrustedPeers = field(init=False, repr=False, compare=False)
     table: RuleTable = field(init=False, repr=False, compare=False)
+    recording: Recording | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Validate everything, and replace what was given by its one normal form."""
@@ -125,7 +134,7 @@ class AccessConfig:
         audience = _texts("audience", self.audience, mend="give the AUD tag of the Access application")
         given = _items("rules", self.rules, mend="give a list of rules")
         ruleset = tuple(_rule(rule, self.references) for rule in given)
-        policies = read_policies(self.policies, self.references)
+        policies = _policies(self.policies, self.references)
         trusted_peers = _names(
             "trusted_peers", self.trusted_peers, mend="give addresses, networks, 'loopback' or 'unix'"
         )
@@ -142,6 +151,8 @@ class AccessConfig:
             default_policies=policies,
             scrub=tuple(_header_name(name) for name in _names("scrub", self.scrub, mend="give names of headers")),
             listeners=tuple(map(_listener, _items("listeners", self.listeners, mend="give a list of callables"))),
+            recording=read_recording(self.audit),
+            fleet=None if self.fleet is None else read_fleet(self.fleet),
         )
         self._check_keys()
         self._check_trust()
@@ -269,6 +280,14 @@ _CHOICES: tuple[tuple[str, tuple[object, ...]], ...] = (
 )
 
 
+def _policies(given: object, references: Mapping[str, Any] | None) -> tuple[Policy, ...]:
+    if given == () and references is None:
+        return ()
+    from cfaccess_mw.core.policy_reading import read_policies  # noqa: PLC0415 - see core.rules
+
+    return read_policies(given, references)
+
+
 def _items(key: str, value: object, *, mend: str) -> tuple[Any, ...]:
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
         raise ConfigurationError(f"{key}: is {shape(value)}; {mend}")
@@ -300,6 +319,8 @@ def _aud_tag(tag: str) -> str:
 def _listener(listener: Any) -> Callable[..., None]:
     if not callable(listener):
         raise ConfigurationError(f"listeners: {shape(listener)} cannot be called; give a list of callables")
+    if iscoroutinefunction(listener):
+        raise ConfigurationError("listeners: holds a coroutine function, which nobody awaits; give a plain one")
     return cast("Callable[..., None]", listener)
 
 

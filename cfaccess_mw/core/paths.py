@@ -144,6 +144,9 @@ def _read_with_raw(path: str, raw_path: bytes, root_path: str) -> Readings:
     if _ENCODED_SLASH.search(origin):
         kept = unquote(_ENCODED_SLASH.sub(b"%252F", origin).decode("ascii"))
         kept = kept.removeprefix(root) if cut else path[: len(path) - len(sent)] + kept
+        ground = refusal_ground(kept)  # "%2Fadmin" is no path to whoever keeps it
+        if ground is not None:
+            return Readings(ground=ground)
         given.append(Reading(path=kept, steps=("keep-encoded-slash",)))
     return _close(given, root, cut=cut)
 
@@ -171,6 +174,8 @@ def _close(given: list[Reading], root: str, *, cut: bool) -> Readings:
                 known.add(text)
                 readings.append(Reading(path=text, steps=(*reading.steps, step)))
     if root:
+        # What was given from inside the mount is so in each of its readings, also in one that begins like the mount.
+        cut = cut or not all(reading.path.startswith(root) for reading in given)
         readings += [extra for reading in readings for extra in _seen_through_root(reading, root, cut=cut)]
     return Readings(readings=tuple(readings))
 

@@ -10,8 +10,10 @@ lets something wait for longer than ``Timing.grace``; then another is employed.
 
 import asyncio
 import contextvars
+import importlib
 import logging
 import threading
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +22,7 @@ import anyio.to_thread
 
 from cfaccess_mw.core.errors import AccessError, FetchError
 from cfaccess_mw.refresh.fetchers import AsyncFetcher, Document
+from cfaccess_mw.refresh.http import HttpxFetcher
 from cfaccess_mw.refresh.loops import running_loop
 
 if TYPE_CHECKING:
@@ -32,6 +35,27 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("cfaccess_mw")
 R = TypeVar("R")
+
+# What is imported in the course of a thread's first flight, the fetcher's own aside.
+_IMPORTED = (
+    "anyio._backends._asyncio",
+    "cfaccess_mw.refresh.private_loop",
+    "encodings.idna",  # asking name servers
+    "encodings.utf_8_sig",  # reading key sets
+)
+
+
+def load(fetcher: object) -> None:
+    """Import what a driver's thread needs, in the thread that employs it; it takes 0.1 s, once.
+
+    A process that is forked while another thread imports (gunicorn with ``--preload``) has half a module for ever, and
+    waits for a lock that nobody gives back.
+    """
+    with suppress(ImportError, OSError):  # whoever flies meets it again, and says so
+        for module in _IMPORTED:
+            importlib.import_module(module)
+        if isinstance(fetcher, HttpxFetcher):
+            fetcher.prepare()
 
 
 class Driver:
@@ -155,8 +179,12 @@ class Driver:
             anyio.run(self.tend)
         except asyncio.CancelledError:  # a fetcher's own, since nobody else is on this loop
             _log.warning("the fetcher that keeps %s fresh has cancelled itself", self._refresher.name)
-        except Exception:  # noqa: BLE001 - a loop cannot be had: no file descriptors, say
+        except Exception as error:  # noqa: BLE001 - a loop cannot be had: no file descriptors, say
             _log.exception("the thread that keeps %s fresh has failed; another will follow", self._refresher.name)
+            attempt, self.first = self.first, None
+            if attempt is not None:
+                # Paused for like any failure: those who wait would employ one thread after the other, without a rest.
+                self._refresher.fail(self, attempt, "no-event-loop", error=type(error).__name__)
         finally:
             self._leave()
 

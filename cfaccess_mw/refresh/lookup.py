@@ -20,7 +20,7 @@ from cfaccess_mw.core.identity import Identity
 from cfaccess_mw.core.identity_reply import Reply
 from cfaccess_mw.core.lookup_timing import LookupTiming
 from cfaccess_mw.core.lookups import Lookup, Profiles
-from cfaccess_mw.core.profile import ProfileAnswer
+from cfaccess_mw.core.profile import Outcome, ProfileAnswer
 from cfaccess_mw.refresh.shared import wake
 from cfaccess_mw.telemetry.events import Event, Listener, tell
 
@@ -40,6 +40,9 @@ Fetch: TypeAlias = Callable[[str, str], Awaitable[Reply]]
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]+")
 
 _DEFAULT_TIMING = LookupTiming()
+
+# What is known of somebody while this process cannot even ask.
+_NOT_NOW = ProfileAnswer(outcome=Outcome.UNAVAILABLE, retry_after=1.0)
 
 
 class Lookups:
@@ -108,8 +111,11 @@ class Lookups:
         Raises:
             ValueError: Not a token that can have been verified.
         """
-        from cfaccess_mw.refresh.wakers import TaskWaker  # noqa: PLC0415 - imports anyio, which few rules need
-
+        try:
+            from cfaccess_mw.refresh import lookup_thread  # noqa: F401, PLC0415 - imports anyio, which few rules need
+            from cfaccess_mw.refresh.wakers import TaskWaker  # noqa: PLC0415
+        except OSError:  # no file descriptors
+            return _NOT_NOW
         found = self._ask(token, identity, TaskWaker)
         if isinstance(found, ProfileAnswer):
             return found
@@ -124,8 +130,13 @@ class Lookups:
         self, token: str | bytes, identity: Identity, *, patience: float = _DEFAULT_TIMING.deadline
     ) -> ProfileAnswer:
         """Do the same as ``obtain`` from a thread."""
-        from cfaccess_mw.refresh.wakers import ThreadWaker  # noqa: PLC0415 - imports anyio
-
+        try:
+            from cfaccess_mw.refresh import lookup_thread  # noqa: F401, PLC0415 - as above
+            from cfaccess_mw.refresh.drivers import load  # noqa: PLC0415
+            from cfaccess_mw.refresh.wakers import ThreadWaker  # noqa: PLC0415
+        except OSError:
+            return _NOT_NOW
+        load(None)  # here, and not in a thread beside which the process may be forked
         found = self._ask(token, identity, ThreadWaker)
         if isinstance(found, ProfileAnswer):
             return found
@@ -154,19 +165,22 @@ class Lookups:
     def succeed(self, lookup: Lookup, body: bytes | None) -> None:
         """Take what a lookup brought; None: there is no session."""
         with self._machine() as profiles:
-            taken = profiles.succeed(lookup, body, self._clock(), wall_now=self._wall())
+            now = self._clock()
+            taken = profiles.succeed(lookup, body, now, wall_now=self._wall())
         if taken and body is None:
-            self._tell("session-ended", logging.INFO, {})
+            self._tell("session-ended", logging.INFO, {}, now - lookup.began)
         elif taken:
-            self._tell("profile-fetched", logging.DEBUG, {})
+            self._tell("profile-fetched", logging.DEBUG, {}, now - lookup.began)
 
     def fail(self, lookup: Lookup, reason: str, *, retry_after: float | None = None, error: str | None = None) -> None:
         """Note that a lookup brought nothing; ``error`` names a class that we did not expect."""
         with self._machine() as profiles:
-            counted = profiles.fail(lookup, reason, self._clock(), retry_after=retry_after)
+            now = self._clock()
+            counted = profiles.fail(lookup, reason, now, retry_after=retry_after)
             facts: dict[str, object] = {"reason": reason, "failures": profiles.failures}
         if counted:
-            self._tell("profile-failed", logging.WARNING, facts if error is None else {**facts, "error": error})
+            facts = facts if error is None else {**facts, "error": error}
+            self._tell("profile-failed", logging.WARNING, facts, now - lookup.began)
 
     def employs(self, thread: "LookupThread") -> bool:
         """Whether ``thread`` is the one; one that was replaced learns it here."""
@@ -250,8 +264,8 @@ class Lookups:
     def _ends_at(self, identity: Identity, now: float) -> float:
         return now + identity.expires_at + self._leeway - self._wall()
 
-    def _tell(self, name: str, level: int, facts: Mapping[str, object]) -> None:
-        tell(self._listeners, Event(name=name, level=level, facts=facts))
+    def _tell(self, name: str, level: int, facts: Mapping[str, object], seconds: float) -> None:
+        tell(self._listeners, Event(name=name, level=level, facts=facts, seconds=seconds))
 
 
 def _key(token: str | bytes) -> bytes:

@@ -4,10 +4,13 @@ On an event loop of its own that lives as long as the call. Whatever stops that 
 """
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 import anyio
+import anyio.to_thread
 
 from cfaccess_mw.core.errors import FetchError
 
@@ -15,7 +18,13 @@ R = TypeVar("R")
 
 
 class _PrivateLoop(asyncio.SelectorEventLoop):
-    """One that ends at once, even where a name server is silent."""
+    """One that ends at once, and lets the process end, even where a name server is silent."""
+
+    async def getaddrinfo(self, host: Any, port: Any, **options: int) -> list[Any]:
+        """Ask in a thread that nobody waits for; those of an executor are, at the end of the process."""
+        return await anyio.to_thread.run_sync(
+            partial(socket.getaddrinfo, host, port, **options), abandon_on_cancel=True
+        )
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncio's own
         """Wait for no thread that asks a name server: the answer is there already, or too late.

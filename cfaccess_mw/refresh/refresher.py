@@ -56,8 +56,10 @@ class Refresher(Shared[T]):
 
     def obtain_blocking(self, wanted: str | None, *, patience: float) -> KeyAnswer:
         """Do the same as ``obtain`` from a thread."""
-        from cfaccess_mw.refresh.wakers import ThreadWaker  # noqa: PLC0415 - imports anyio
-
+        try:
+            from cfaccess_mw.refresh.wakers import ThreadWaker  # noqa: PLC0415 - imports anyio
+        except OSError:  # too many open files
+            return UNAVAILABLE
         since = self._freshness.flights
         # Not our clock: how long a thread really waits is not the machine's affair.
         until = time.monotonic() + patience
@@ -146,7 +148,10 @@ class Refresher(Shared[T]):
         except Exception:  # noqa: BLE001 - parsers raise what they like; what cannot be read is not taken
             return False
         with self._machine() as machine:
-            return machine.adopt(edition, export.age(wall_now), self._clock())
+            taken = machine.adopt(edition, export.age(wall_now), self._clock())
+            woken = self._drain() if taken else ()
+        wake(woken)
+        return taken
 
     def health(self) -> Health:
         """Return how things are; cheap enough for a health check."""

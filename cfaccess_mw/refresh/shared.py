@@ -141,14 +141,15 @@ class Shared(Generic[T]):
     def succeed(self, driver: "Driver", attempt: Attempt[T], edition: Edition[T], *, max_age: float | None) -> None:
         """End a flight that brought something."""
         with self._machine() as machine:
-            taken = machine.succeed(attempt.flight, edition, self._clock(), max_age=max_age)
+            now = self._clock()
+            taken = machine.succeed(attempt.flight, edition, now, max_age=max_age)
             if taken:
                 self._reason = None
             self._landed(driver, machine)
             woken = self._drain()
         wake(woken)
         if taken:
-            self._tell("fetched", logging.INFO, self._describe(edition.content))
+            self._tell("fetched", logging.INFO, self._describe(edition.content), now - attempt.flight.began)
 
     def fail(
         self,
@@ -165,12 +166,17 @@ class Shared(Generic[T]):
             counted = machine.fail(attempt.flight, now, retry_after=retry_after)
             if counted:
                 self._reason = reason
-            facts = {"reason": reason, "failures": machine.failures, "retry_in": round(machine.retry_at - now, 1)}
+            facts: dict[str, object] = {
+                "reason": reason,
+                "failures": machine.failures,
+                "retry_in": round(machine.retry_at - now, 1),
+            }
             self._landed(driver, machine)
             woken = self._drain()
         wake(woken)
         if counted:
-            self._tell("failed", logging.WARNING, facts if error is None else {**facts, "error": error})
+            facts = facts if error is None else {**facts, "error": error}
+            self._tell("failed", logging.WARNING, facts, now - attempt.flight.began)
 
     def leave(self, driver: "Driver") -> None:
         """Note that ``driver`` does nothing any more. If it was the one it died, and who waits asks again."""
@@ -259,9 +265,13 @@ class Shared(Generic[T]):
         return now < driver.poked_at + self.timing.grace
 
     def _employ(self, dead: "Driver | None", *, blocking: bool) -> bool:
-        from cfaccess_mw.refresh.drivers import Driver  # noqa: PLC0415 - imports anyio
-        from cfaccess_mw.refresh.loops import running_loop  # noqa: PLC0415 - imports asyncio
-
+        try:
+            from cfaccess_mw.refresh.drivers import Driver, load  # noqa: PLC0415 - imports anyio
+            from cfaccess_mw.refresh.loops import running_loop  # noqa: PLC0415 - imports asyncio
+        except OSError:  # too many open files
+            return False
+        if blocking:
+            load(self.fetcher)
         driver = Driver(self)
         with self._machine() as machine:
             if self._driver is not dead or machine.state is State.CLOSED:
@@ -297,8 +307,8 @@ class Shared(Generic[T]):
         self._waiting = (set(), set())
         return (*tasks, *threads)
 
-    def _tell(self, what: str, level: int, facts: Mapping[str, object]) -> None:
-        tell(self._listeners, Event(name=f"{self.name}-{what}", level=level, facts=facts))
+    def _tell(self, what: str, level: int, facts: Mapping[str, object], seconds: float | None = None) -> None:
+        tell(self._listeners, Event(name=f"{self.name}-{what}", level=level, facts=facts, seconds=seconds))
 
 
 def wake(wakers: "Iterable[Waker]") -> None:

@@ -155,8 +155,8 @@ def is_preflight(environ: Environ) -> bool:
     return (
         environ["REQUEST_METHOD"] == "OPTIONS"
         and not any(value_of(environ, name) for name in METHOD_OVERRIDES)
-        and "HTTP_ORIGIN" in environ
-        and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+        and value_of(environ, "origin") != ""
+        and value_of(environ, "access-control-request-method") != ""
     )
 
 

@@ -111,6 +111,6 @@ def test_of_several_teams_only_the_one_that_signed_is_asked(issuer: Issuer, fold
 
 
 def test_every_refusal_has_a_mend() -> None:
-    general = {Refused, Unauthenticated, InvalidToken, Ambiguous, Unavailable}
+    general: set[type[Refused]] = {Refused, Unauthenticated, InvalidToken, Ambiguous, Unavailable}
     ours = {kind.code for kind in every_refusal() if kind.__module__ == "cfaccess_mw.core.errors"}
     assert MENDS.keys() == ours - {kind.code for kind in general}

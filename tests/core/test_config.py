@@ -58,6 +58,7 @@ def test_the_defaults_are_those_of_the_manual() -> None:
         "hard_ttl": 86_400,
         "revalidate_every": None,
         "revoked": None,
+        "fleet": None,
         "profile_fetcher": None,
         "profile_ttl": 60,
         "profile_hard_ttl": 300,
@@ -69,6 +70,8 @@ def test_the_defaults_are_those_of_the_manual() -> None:
         "scrub": (),
         "remote_user": "id",
         "listeners": (),
+        "audit": None,
+        "recording": None,
     }
     assert [team.certs_url for team in made.teams] == ["https://acme.cloudflareaccess.com/cdn-cgi/access/certs"]
 
@@ -172,6 +175,8 @@ WRONG: dict[str, list[Any]] = {
     "cold_wait": [None, 0, -1, 60.1, True, "5", float("nan"), SECRET],
     "revalidate_every": [0, 9, 86_401, True, "60", float("nan"), float("inf"), [], SECRET],
     "revoked": [1, True, [], {}, SECRET, _asks_slowly],
+    "fleet": ["", 1, True, b"x", [], {}, object(), "localhost", {"namespace": "a"}, {"url": 1}, {"url": "http://a"},
+              {"url": "redis://a", "secret": "short"}, SECRET],
     "profile_fetcher": [1, True, [], {}, SECRET],
     "profile_ttl": [None, 0, 0.9, 3_601, True, "60", float("nan"), float("inf"), SECRET],
     "profile_hard_ttl": [None, -1, 86_401, True, "60", float("nan"), float("inf"), SECRET],
@@ -182,7 +187,11 @@ WRONG: dict[str, list[Any]] = {
     "scrub": [None, 1, b"x", {"x": 1}, "", [""], [None], ["a", 1], "a b", "a:b", "a\n", "é", "X-\u212aey", "x\x00",
               "Host", ["Cookie"], "content-length", "Content-Type", "transfer-encoding", SECRET + " "],
     "remote_user": [None, "", "ID", "sub", "name", 1, True, ["id"], SECRET],
-    "listeners": [None, 1, "x", b"x", {}, listener, [None], ["x"], [1], [listener, "x"], [SECRET]],
+    "listeners": [None, 1, "x", b"x", {}, listener, [None], ["x"], [1], [listener, "x"], [SECRET],
+                  [_asks_slowly]],
+    "audit": [0, 1, b"x", [], ["stdout"], object(), "", "a\0b", {"to": ""}, {"to": None}, {"to": 1}, {"email": None},
+              {"email": True}, {"email": SECRET}, {"key": 1}, {"key": b"k" * 32}, {"key": SECRET[:15]}, {"path": "x"},
+              {"key": SECRET, "email": "off"}, {"key": SECRET, "email": "plain"}, {"keys": SECRET}, {1: 2}],
 }  # fmt: skip
 
 

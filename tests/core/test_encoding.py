@@ -117,6 +117,9 @@ def test_an_object_is_read(text: bytes, value: dict[str, Any]) -> None:
         pytest.param(b'{"a":"\\x41"}', id="escape"),
         pytest.param(b'{"a":"\\u00"}', id="short-escape"),
         pytest.param(b'\xa0{"a":1}', id="no-break-space"),
+        pytest.param("\u00a0{}".encode(), id="no-break-space-in-utf-8"),
+        pytest.param(b"{}\x0b", id="vertical-tab"),
+        pytest.param(b"\x1f{}", id="unit-separator"),
         pytest.param(b"\xef\xbb\xbf{}", id="byte-order-mark"),
         pytest.param('{"a":1}'.encode("utf-16"), id="utf-16"),
         pytest.param('{"a":1}'.encode("utf-32-le"), id="utf-32"),
@@ -166,6 +169,7 @@ def test_nesting_ends_at_64_levels(opening: str) -> None:
         return f'{{"custom":{opening * (levels - 1)}1{closing * (levels - 1)}}}'.encode()
 
     assert decode_json_object(nested(64))
+    assert decode_json_object(nested(64)[:-1] + b',"beside":[]}')  # more brackets than levels
     with pytest.raises(ValueError, match="strict JSON"):
         decode_json_object(nested(65))
 

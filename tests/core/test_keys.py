@@ -192,6 +192,14 @@ def test_a_key_id_of_two_keys_is_dropped(times: int, good: bytes, issuer: Issuer
         parse_jwks(document(good, twin))
 
 
+def test_every_key_id_of_two_keys_is_counted(good: bytes, issuer: Issuer, stranger: SigningKey) -> None:
+    other = json.dumps(issuer.previous.jwk()).encode()
+    twins = [json.dumps({**stranger.jwk(), "kid": key.kid}).encode() for key in (issuer.current, issuer.previous)]
+    snapshot = parse_jwks(document(good, other, *twins, json.dumps(stranger.jwk()).encode()))
+    assert list(snapshot.keys) == [stranger.kid]
+    assert snapshot.skipped == {"contradictory-key-id": 2}
+
+
 def test_keys_that_differ_in_their_exponent_only_contradict_each_other(good: bytes, issuer: Issuer) -> None:
     twin = json.dumps({**issuer.current.jwk(), "e": "AQAD"}).encode()
     with pytest.raises(KeySetError):

@@ -152,6 +152,13 @@ def test_readings(path: str, raw: bytes | None, root: str, expected: set[str]) -
         pytest.param("/api/x", b"/api/api/x", "/api", {"/x", "/api/api/x"}, id="one that did, as raw_path shows"),
         pytest.param("/api/x", b"/api/x", "/api", {"/x"}, id="one that did not"),
         pytest.param("/admin", None, "", set(), id="no mount"),
+        pytest.param(
+            "//admin/x",
+            None,
+            "/admin",
+            {"/admin//admin/x", "/x", "/admin/admin/x"},
+            id="inside, and each reading of it, though one begins like the mount",
+        ),
     ],
 )
 def test_what_is_asked_of_protecting_rules_only(path: str, raw: bytes | None, root: str, expected: set[str]) -> None:
@@ -171,6 +178,7 @@ def test_what_is_asked_of_protecting_rules_only(path: str, raw: bytes | None, ro
         pytest.param(b"/m/a", "/a", "/m", None, id="path without root_path"),
         pytest.param(b"/m%20n/a", "/a", "/m n", None, id="root_path escaped in raw_path"),
         pytest.param(b"/b", "/a", "", "raw-path-differs", id="another path"),
+        pytest.param(b"%2Fadmin", "/admin", "", "not-absolute", id="no path to who keeps an encoded slash"),
         pytest.param(b"/A", "/a", "", "raw-path-differs", id="another case"),
         pytest.param(b"/a/", "/a", "", "raw-path-differs", id="another slash"),
         pytest.param(b"", "/a", "", "raw-path-differs", id="empty"),

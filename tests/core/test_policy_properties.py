@@ -58,8 +58,9 @@ WRITTEN: list[Any] = [
     {"saml": {"attribute_name": "team", "attribute_value": "red", "identity_provider_id": IDP}},
     {"oidc": {"claim_name": "roles", "claim_value": "reader", "identity_provider_id": IDP}},
 ]
-of_anybody: st.SearchStrategy[Condition] = st.sampled_from([condition(written) for written in WRITTEN])
-of_requests = of_anybody.filter(lambda one: one.is_anonymous)
+CONDITIONS = [condition(written) for written in WRITTEN]
+of_anybody: st.SearchStrategy[Condition] = st.sampled_from(CONDITIONS)
+of_requests: st.SearchStrategy[Condition] = st.sampled_from([one for one in CONDITIONS if one.is_anonymous])
 
 
 def criteria(members: st.SearchStrategy[Condition]) -> st.SearchStrategy[dict[str, tuple[Condition, ...]]]:
@@ -77,12 +78,17 @@ def grouped(members: st.SearchStrategy[Condition]) -> st.SearchStrategy[Conditio
 
 
 def policies_of(*decisions: PolicyDecision) -> st.SearchStrategy[Policy]:
-    """Policies with one of some decisions."""
-    return st.sampled_from(decisions).flatmap(
-        lambda decision: criteria(grouped(of_requests if decision is PolicyDecision.BYPASS else of_anybody)).map(
-            lambda sections: Policy(decision=decision, **sections)  # type: ignore[arg-type]  # only the sections
-        )
-    )
+    """Policies with one of some decisions; each strategy is made once, and not while examples are drawn."""
+    return st.one_of([POLICIES[decision] for decision in decisions])
+
+
+def policies_with(decision: PolicyDecision) -> st.SearchStrategy[Policy]:
+    """Policies with one decision."""
+    members = grouped(of_requests if decision is PolicyDecision.BYPASS else of_anybody)
+    return criteria(members).map(lambda sections: Policy(decision=decision, **sections))  # type: ignore[arg-type]
+
+
+POLICIES = {decision: policies_with(decision) for decision in PolicyDecision}
 
 
 policies = st.lists(policies_of(*PolicyDecision), max_size=4)

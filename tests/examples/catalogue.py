@@ -76,4 +76,9 @@ EXAMPLES: Final = (
         file="server.py",
         unauthenticated=403,
     ),
+    Example(
+        name="operations",
+        needs=("opentelemetry.exporter.prometheus", "uvicorn"),
+        run="uvicorn app:app",
+    ),
 )

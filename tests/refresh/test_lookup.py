@@ -583,3 +583,46 @@ found = [name for name in ("anyio", "asyncio", "httpx", "ssl", "starlette", "tri
 assert not found, found
 """,
     )
+
+
+NO_FILES = """
+import os, resource, sys
+from cfaccess_mw.core.identity import Identity
+from cfaccess_mw.core.identity_reply import Reply
+from cfaccess_mw.refresh.lookup import Lookups
+
+who = Identity(kind="user", id="s", email="u@example.com", subject="s", common_name=None, country=None, issuer="i",
+               audience=("a",), issued_at=1, expires_at=9e9, nonce=None, key_thumbprint="t", _payload=b"{}")
+
+async def fetch(url, token):
+    return Reply(status=200, body=b'{"user_uuid": "s", "email": "u@example.com"}')
+
+lookups = Lookups("https://acme.cloudflareaccess.com", fetch)
+most = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (4, most[1]))
+held = []
+try:
+    while True:
+        held.append(os.open("/dev/null", os.O_RDONLY))
+except OSError:
+    pass
+said = [lookups.obtain_blocking("a.b.c", who).outcome.name for _ in range(40)]
+coroutine = lookups.obtain("a.b.c", who)
+try:
+    coroutine.send(None)
+except StopIteration as done:
+    said.append(done.value.outcome.name)
+assert "anyio" not in sys.modules
+for file in held:
+    os.close(file)
+resource.setrlimit(resource.RLIMIT_NOFILE, most)
+print(*sorted(set(said)), lookups.obtain_blocking("a.b.c", who).outcome.name)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+def test_a_process_without_file_descriptors_knows_nobody_and_recovers(alone: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", NO_FILES], cwd=alone, check=False, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "UNAVAILABLE FOUND\n", done.stderr

@@ -148,12 +148,16 @@ def test_where_no_loop_is_to_be_had_the_answer_is_unavailable(
     def no_more() -> None:
         raise OSError("too many open files")
 
-    with refresher_of(BlockingAnswers()) as (refresher, _):
+    clock = Clock()
+    with refresher_of(BlockingAnswers(), clock=clock) as (refresher, told):
         with monkeypatch.context() as limits:
             limits.setattr(asyncio.events, "new_event_loop", no_more)
-            answer = refresher.obtain_blocking("known", patience=0.2)
+            answer = refresher.obtain_blocking("known", patience=PATIENT)
         assert answer.availability is Availability.UNAVAILABLE
-        assert "another will follow" in caplog.text
+        assert caplog.text.count("another will follow") == 1, "it is paused for, like any failure"
+        told.wait_for("keys-failed")
+        assert told.events[0].facts["reason"] == "no-event-loop"
+        clock.turn(2)
         assert refresher.obtain_blocking("known", patience=PATIENT) == PRESENT
 
 

@@ -151,6 +151,16 @@ def test_new_names_are_not_remembered_without_end(person: Identity) -> None:
         pytest.param({"REQUEST_METHOD": "OPTIONS", "HTTP_ORIGIN": "x"}, False, id="no-method-asked-for"),
         pytest.param({"REQUEST_METHOD": "OPTIONS", "HTTP_ACCESS_CONTROL_REQUEST_METHOD": "GET"}, False, id="no-origin"),
         pytest.param(
+            {"REQUEST_METHOD": "OPTIONS", "HTTP_ORIGIN": "", "HTTP_ACCESS_CONTROL_REQUEST_METHOD": "GET"},
+            False,
+            id="empty-origin",
+        ),
+        pytest.param(
+            {"REQUEST_METHOD": "OPTIONS", "HTTP_ORIGIN": "x", "HTTP_ACCESS_CONTROL_REQUEST_METHOD": ""},
+            False,
+            id="empty-method",
+        ),
+        pytest.param(
             {"REQUEST_METHOD": "GET", "HTTP_ORIGIN": "x", "HTTP_ACCESS_CONTROL_REQUEST_METHOD": "GET"},
             False,
             id="another-method",

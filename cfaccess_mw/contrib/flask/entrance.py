@@ -68,9 +68,8 @@ class Entrance(AccessMiddleware):
         waived = self.protection.waive(
             Refusal(error=error, passing=passing),
             self._requirement(environ),
-            method=environ["REQUEST_METHOD"],
-            path=self._reader.path(environ) or "",
             is_preflight=lambda: False,  # those have no identity that could be refused
+            **self._asked(environ),
         )
         return waived is None
 

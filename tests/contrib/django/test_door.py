@@ -391,4 +391,4 @@ def test_refusals_of_views_are_told(door: dict[str, Any], database: None, team: 
     with override_settings(CFACCESS={**door, "listeners": [lambda event: told.append(event.name)]}):
         assert Client(team, way).get(path, "bob@example.com").status == 403
     conf.forget(setting=conf.DOOR)
-    assert told == ["policy-denied"]
+    assert told == ["token-accepted", "policy-denied"]

@@ -1,0 +1,157 @@
+"""Can a shell end sessions, see which were ended, and take it back, and does no secret stand on a command line?"""
+
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cfaccess_mw.fleet import Fleet
+from tests.cli.conftest import CLIENT_ID, Run
+from tests.fleet.servers import RedisServer, redis_server
+from tests.processes import free_port
+
+SECRET = "sup3rs3cr3t-of-the-fleet"
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def fleet(folder: Path, redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> Fleet:
+    """The one that the environment names."""
+    url = f"{redis.url}?namespace=t{uuid.uuid4().hex}&secret={SECRET}"
+    monkeypatch.setenv("CFACCESS_FLEET", url)
+    return Fleet(url)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words", "expected"),
+    [
+        pytest.param(
+            ["--email", "Alice@Example.com"],
+            "revoked: sessions begun before 20.* UTC of email alice@example.com, until 20.* UTC \\(id [0-9a-f]{16}\\)",
+            ("email", "alice@example.com", 31 * 86_400),
+            id="email",
+        ),
+        pytest.param(["--user", "u1", "--for", "24h"], "of user u1", ("user", "u1", 86_400), id="user"),
+        pytest.param(
+            ["--nonce", "n1", "--for", "2h45m"], "all sessions of nonce n1", ("nonce", "n1", 9_900), id="nonce"
+        ),
+        pytest.param(
+            ["--service", CLIENT_ID, "--for", "90s"],
+            "all sessions of service e36",
+            ("service", CLIENT_ID, 90),
+            id="service",
+        ),
+        pytest.param(["--everybody"], "begun before .* of everybody", ("all", "", 31 * 86_400), id="everybody"),
+        pytest.param(
+            ["--everybody", "--team", "acme"],
+            "of https://acme.cloudflareaccess.com",
+            ("all", "https://acme.cloudflareaccess.com", 31 * 86_400),
+            id="a-team",
+        ),
+        pytest.param(
+            ["--all-before", "2026-11-22T10:30:00+01:00"],
+            "begun before 2026-11-22 09:30:00 UTC of everybody",
+            ("all", "", 31 * 86_400),
+            id="before",
+        ),
+        pytest.param(
+            ["--all-before", "1795339800"], "before 2026-11-22 09:30:00 UTC", ("all", "", 2_678_400), id="epoch"
+        ),
+        pytest.param(
+            ["--user", "u1", "--block", "--for", "60"], "all sessions of user u1", ("user", "u1", 60), id="block"
+        ),
+    ],
+)
+def test_sessions_are_ended(
+    run: Run, fleet: Fleet, arguments: list[str], words: str, expected: tuple[str, str, float]
+) -> None:
+    assert re.search(words, run("revoke", *arguments).stdout)
+    (made,) = fleet.revocations()
+    assert (made.subject, made.value) == expected[:2]
+    assert made.until - made.made_at == pytest.approx(expected[2])
+    assert (made.issued_before is None) is ("all sessions of" in words)
+
+
+def test_what_is_ended_is_listed_and_undone(run: Run, fleet: Fleet) -> None:
+    assert run("revoke", "--list").stdout == "nothing is revoked\n"
+    assert json.loads(run("revoke", "--list", "--json").stdout) == []
+    for who in ("alice@example.com", "bob@example.com", "carol@example.com"):
+        run("revoke", "--email", who)
+    listed = run("revoke", "--list").stdout.splitlines()
+    assert listed[0].split() == ["ID", "BY", "WHOM", "SESSIONS", "MADE", "ENDS"]
+    assert [line.split()[2] for line in listed[1:]] == ["alice@example.com", "bob@example.com", "carol@example.com"]
+    assert run("revoke", "--undo", "--email", "ALICE@example.com").stdout.startswith("undone: sessions begun before")
+    data = json.loads(run("revoke", "--list", "--json").stdout)
+    assert data[0].keys() == {"id", "subject", "value", "issued_before", "made_at", "until"}
+    assert json.loads(run("revoke", "--undo", "--id", data[0]["id"], "--json").stdout) == data[:1]
+    made = json.loads(run("revoke", "--user", "u1", "--json").stdout)
+    assert made in json.loads(run("revoke", "--list", "--json").stdout)
+    assert "nothing of that is revoked" in run("revoke", "--undo", "--user", "u2", status=1).stderr
+    assert [one.value for one in fleet.revocations()] == ["carol@example.com", "u1"]
+
+
+def test_where_the_fleet_is_said(run: Run, folder: Path, redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = f"t{uuid.uuid4().hex}"
+    (folder / "fleet.toml").write_text(f'[fleet]\nurl = "{redis.url}"\nnamespace = "{name}"\n')
+    run("revoke", "--user", "u1", "--config", "fleet.toml")
+    assert "u1" in run("revoke", "--list", "--fleet", redis.url, "--namespace", name).stdout
+    monkeypatch.setenv("CFACCESS_CONFIG", "fleet.toml")
+    assert "u1" in run("revoke", "--list").stdout
+    monkeypatch.setenv("CFACCESS_FLEET", f"{redis.url}?namespace={name}x")
+    assert run("revoke", "--list").stdout == "nothing is revoked\n", "the environment is before the file"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param([], "name whom: --user, --email", id="nobody"),
+        pytest.param(["--user", "a", "--nonce", "b"], "name one: ", id="two"),
+        pytest.param(["--user", "a", "--everybody"], "name one: ", id="somebody-and-everybody"),
+        pytest.param(["--everybody", "--all-before", "1"], "name one: ", id="everybody-twice"),
+        pytest.param(["--user", "a", "--team", "acme"], "--team goes with", id="a-user-of-a-team"),
+        pytest.param(["--everybody", "--team", "a b"], "team: ", id="no-team"),
+        pytest.param(["--list", "--undo"], "--list stands alone", id="list-and-undo"),
+        pytest.param(["--list", "--user", "a"], "--list stands alone", id="list-of-one"),
+        pytest.param(["--user", "a", "--id", "x"], "--list stands alone", id="id-without-undo"),
+        pytest.param(["--undo", "--user", "a", "--id", "x"], "--list stands alone", id="undo-twice"),
+        pytest.param(["--undo"], "name whom", id="undo-nothing"),
+        pytest.param(["--email", "alice"], "email: is text of 5 characters; give an address", id="no-address"),
+        pytest.param(["--service", SECRET], "service: is text of 24 characters; give a Client ID", id="no-client-id"),
+        pytest.param(["--user", "a", "--for", "soon"], "write it as 31d, 24h", id="for-soon"),
+        pytest.param(["--user", "a", "--for", "0"], "lasts: is a number; give seconds", id="for-nothing"),
+        pytest.param(["--user", "a", "--for", "401d"], "lasts: is a number; give seconds", id="for-too-long"),
+        pytest.param(["--all-before", "2026-11-22T09:30:00"], "a time with its zone", id="no-zone"),
+        pytest.param(["--all-before", "yesterday"], "a time with its zone", id="no-time"),
+        pytest.param(["--all-before", "1", "--block"], "issued_before: stands beside block", id="before-and-block"),
+        pytest.param(["--list", "--namespace", "a b"], "fleet: namespace: ", id="no-namespace"),
+        pytest.param(["--list", "--fleet", "http://h"], "fleet: url: is text of 8", id="no-fleet"),
+        pytest.param(["--list", "--fleet", "redis://[h"], "fleet: url: ", id="no-host"),
+        pytest.param(["--list", "--fleet", f"redis://:{SECRET}@h"], "put it into CFACCESS_FLEET", id="a-password"),
+        pytest.param(["--list", "--fleet", f"redis://h?secret={SECRET}"], "put it into CFACCESS_FLEET", id="a-secret"),
+        pytest.param(["--list", "--config", "nowhere.toml"], "nowhere.toml: cannot be read", id="no-file"),
+        pytest.param(["--list", "--config", "access.toml"], "fleet: is said nowhere", id="a-file-without"),
+    ],
+)
+def test_a_mistake_is_one_sentence(run: Run, fleet: Fleet, arguments: list[str], message: str) -> None:
+    result = run("revoke", *arguments, status=2)
+    assert message in result.stderr
+    assert result.stdout == ""
+    assert SECRET not in result.output
+    assert fleet.revocations() == ()
+
+
+def test_nowhere_said(run: Run) -> None:
+    assert "fleet: is said nowhere; set CFACCESS_FLEET" in run("revoke", "--list", status=2).stderr
+
+
+def test_nobody_there(run: Run) -> None:
+    result = run("revoke", "--user", "a", "--fleet", f"redis://127.0.0.1:{free_port()}", status=3)
+    assert "fleet: Redis did not do what was asked (ConnectionError); see whether it is up" in result.stderr
