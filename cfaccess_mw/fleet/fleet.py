@@ -7,13 +7,13 @@ another worker; and, with a secret, somebody who can write to Redis.
 
 import logging
 import os
-import random as _random
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from random import SystemRandom
 from typing import Any, TypeVar
 
 from cfaccess_mw.core.sharing import KeepsKeys, Revocation, Revocations, read_value
@@ -71,7 +71,7 @@ class Fleet:
         self.namespace = self.options.namespace
         self.state = State(self.options)
         self.worker: Worker | None = None
-        self.random: Callable[[], float] = _random.random
+        self.random: Callable[[], float] = SystemRandom().random
         self._sealing = self._seal("revocations")
         self.stream = f"{self.namespace}:revocations"
         self._ledger = Ledger(self._sealing, self.stream)

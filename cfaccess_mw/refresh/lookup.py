@@ -7,13 +7,13 @@ that ends, would take the lookup of others with it. Under the lock nothing waits
 
 import logging
 import os
-import random as _random
 import re
 import threading
 import time
 import weakref
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from random import SystemRandom
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from cfaccess_mw.core.identity import Identity
@@ -40,6 +40,9 @@ Fetch: TypeAlias = Callable[[str, str], Awaitable[Reply]]
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]+")
 
 _DEFAULT_TIMING = LookupTiming()
+
+# Not the module's own numbers, which applications seed: their workers would fetch in step.
+_by_chance = SystemRandom().random
 
 # What is known of somebody while this process cannot even ask.
 _NOT_NOW = ProfileAnswer(outcome=Outcome.UNAVAILABLE, retry_after=1.0)
@@ -71,7 +74,7 @@ class Lookups:
         linger: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
-        random: Callable[[], float] = _random.random,
+        random: Callable[[], float] = _by_chance,
     ) -> None:
         self.url = base_url + IDENTITY_PATH
         self.fetch = fetch

@@ -7,12 +7,12 @@ nothing of a user's is called: events are told, waiters woken and drivers starte
 
 import logging
 import os
-import random as _random
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from random import SystemRandom
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from cfaccess_mw.core.errors import FetchError
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 W = TypeVar("W", bound="Waker")
+
+# Not the module's own numbers, which applications seed: their workers would fetch in step.
+_by_chance = SystemRandom().random
 
 DEFAULT_TIMING = Timing()
 
@@ -72,7 +75,7 @@ class Shared(Generic[T]):
         describe: Callable[[T], Mapping[str, object]] = described,
         is_held: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.monotonic,
-        random: Callable[[], float] = _random.random,
+        random: Callable[[], float] = _by_chance,
     ) -> None:
         if fetcher is not None:
             check_fetcher(fetcher)

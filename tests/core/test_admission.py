@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cfaccess_mw.core.admission import NO_FACTS, LackingProfile
+from cfaccess_mw.core.check import Check
 from cfaccess_mw.core.decide import NO_ANSWERS, NOBODY, Decision, Gate, Pass, Refusal
 from cfaccess_mw.core.errors import (
     ConfigurationError,
@@ -21,6 +22,7 @@ from cfaccess_mw.core.facts import Facts, Need
 from cfaccess_mw.core.freshness import UNAVAILABLE as KEYS_UNAVAILABLE
 from cfaccess_mw.core.identity import Identity
 from cfaccess_mw.core.keys import KeySnapshot
+from cfaccess_mw.core.policy import Policy, PolicyDecision
 from cfaccess_mw.core.profile import ENDED, Outcome, Profile, ProfileAnswer, found
 from cfaccess_mw.core.requirement import Requirement
 from cfaccess_mw.core.rules import Rule
@@ -43,10 +45,10 @@ class AtHand:
     """What is known of people without asking."""
 
     answer: ProfileAnswer | None = None
-    asked: list[Identity] = field(default_factory=list)
+    asked: list[tuple[str | bytes, Identity]] = field(default_factory=list)
 
     def peek(self, token: str | bytes, identity: Identity) -> ProfileAnswer | None:
-        self.asked.append(identity)
+        self.asked.append((token, identity))
         return self.answer
 
 
@@ -166,9 +168,6 @@ class TestVerdictsAreKept:
             seen.append(facts)
             return True
 
-        from cfaccess_mw.core.check import Check
-        from cfaccess_mw.core.policy import Policy, PolicyDecision
-
         condition = Check(function=check, looks_at=Need.TOKEN, pure=pure)
         requirement = required(Rule.guarded("/a", [Policy(decision=PolicyDecision.ALLOW, include=(condition,))]))
         for _ in range(3):
@@ -182,6 +181,10 @@ class TestVerdictsAreKept:
             facts = replace(NO_FACTS, address=ip_address(address))
             assert verdict(world.ask(requirement, alice, facts)) == expected
         assert verdict(world.ask(requirement, alice)) is NotPermitted, "an address that is not known"
+        for address, expected in (("192.0.2.1", "in"), ("203.0.113.9", NotPermitted)):
+            facts = replace(NO_FACTS, address=ip_address(address))
+            decision = world.gate.decide(requirement, None, NOW, (alice,), NO_ANSWERS, facts)
+            assert verdict(decision) == expected, "of a cookie"
 
     def test_each_requirement_has_its_own(self, world: World, alice: str) -> None:
         for number in range(40):
@@ -198,7 +201,20 @@ class TestLookups:
         decision = world.ask(required(self.ADMINS), alice)
         assert isinstance(decision, LackingProfile)
         assert decision.identity.email == "alice@example.com"
+        assert decision.token == alice
         assert alice not in repr(decision)
+        assert world.at_hand.asked == [(alice, decision.identity)]
+
+    def test_where_nothing_is_at_hand_it_is_lacking(self, issuer: Issuer, snapshot: KeySnapshot, alice: str) -> None:
+        sources = {issuer.iss: Held(snapshot)}
+        gate = Gate(Verifier(sources, leeway=30, max_age=None, certificates=False), sources)
+        assert verdict(gate.decide(required(self.ADMINS), alice, NOW)) == "lacking"
+
+    def test_a_callable_knows_that_the_lookup_was_made(self, world: World, alice: str) -> None:
+        check = Check(function=lambda facts: facts.looked_up, looks_at=Need.PROFILE)
+        rule = Rule.guarded("/a", [Policy(decision=PolicyDecision.ALLOW, include=(check,))])
+        world.at_hand.answer = profile()
+        assert verdict(world.ask(required(rule), alice)) == "in"
 
     @pytest.mark.parametrize(
         ("answer", "expected"),

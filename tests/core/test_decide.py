@@ -11,6 +11,7 @@ import pytest
 from cfaccess_mw.core.admission import Answers, Lacking, LackingKey
 from cfaccess_mw.core.decide import (
     MEMORY_COUNT,
+    MEMORY_WEIGHT,
     NO_ANSWERS,
     NOBODY,
     Decision,
@@ -28,6 +29,7 @@ from cfaccess_mw.core.errors import (
     MalformedToken,
     NoToken,
     NotYetValid,
+    OversizedToken,
     Refused,
     TooManyTokens,
     TooOld,
@@ -175,6 +177,13 @@ def test_no_value_shows_a_token(world: World) -> None:
     assert token.decode() not in repr(world.decide(TOKEN, token))
 
 
+@pytest.mark.parametrize("spoil", [b"", b"A", b".A"], ids=["wrong-audience", "bad-encoding", "malformed"])
+def test_a_refusal_keeps_nothing_of_the_way_to_it(world: World, spoil: bytes) -> None:
+    decision = world.decide(OTHER, world.user() + spoil)
+    assert isinstance(decision, Refusal)
+    assert decision.error.__traceback__ is decision.error.__context__ is decision.error.__cause__ is None
+
+
 def test_a_requirement_without_audience_cannot_be_made() -> None:
     with pytest.raises(ValueError, match="audiences"):
         Requirement(access=Access.TOKEN, audiences=())
@@ -285,6 +294,26 @@ class TestMemory:
     def test_it_is_bounded(self, world: World) -> None:
         assert MEMORY_COUNT == 10_000
         assert "10000" in repr(world.gate._memory)
+        assert world.gate._memory._weight == MEMORY_WEIGHT / 2 == 32 * 1024 * 1024
+
+    def test_a_token_weighs_twice_itself_and_what_is_made_of_it(self, world: World) -> None:
+        token = world.user()
+        world.decide(TOKEN, token)
+        assert world.gate._memory._held == 2 * len(token) + 1_024
+
+    def test_what_is_too_long_is_not_even_looked_up(self, world: World) -> None:
+        class Unhashable(str):
+            __hash__ = None  # type: ignore[assignment]  # that it cannot be looked up is the test
+
+        assert refusal(world.decide(TOKEN, Unhashable("a" * 16_385))) is OversizedToken
+        with pytest.raises(TypeError, match="unhashable"):
+            world.decide(TOKEN, Unhashable("a" * 16_384))
+
+    def test_a_cookie_is_remembered_like_a_header(self, world: World) -> None:
+        token = world.user()
+        first = world.decide(TOKEN, None, cookies=[token])
+        assert world.decide(TOKEN, None, cookies=[b"x", token]) is first
+        assert world.decide(TOKEN, token) is first
 
     def test_the_usual_request_is_three_calls(self, world: World) -> None:
         token = world.user()
@@ -386,6 +415,13 @@ class TestCookies:
         answers: Answers = {world.lacking(unknown): UNAVAILABLE}
         decision = world.decide(TOKEN, None, cookies=[b"x", unknown, b"y"], answers=answers)
         assert refusal(decision) is KeysUnavailable
+
+    def test_what_can_still_be_known_comes_before_what_cannot(self, world: World, other_team: Issuer) -> None:
+        unknown, lacking = (world.user(key=key) for key in (other_team.current, other_team.previous))
+        answers: Answers = {world.lacking(unknown): UNAVAILABLE}
+        for cookies in ([unknown, lacking], [lacking, unknown]):
+            decision = world.decide(TOKEN, None, cookies=cookies, answers=answers)
+            assert decision == LackingKey(issuer=world.team.iss, kid=other_team.previous.kid)
 
     def test_a_good_one_needs_no_other_key(self, world: World, other_team: Issuer) -> None:
         cookies = [world.user(key=other_team.current), world.user()]

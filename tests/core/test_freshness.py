@@ -572,6 +572,24 @@ class TestFlights:
         assert m.ask("new", since=since, now=20) == ABSENT
         assert m.ask("other", since=m.flights, now=20) is None, "there is a second token"
 
+    def test_a_routine_one_that_is_withdrawn_gives_back_no_token(self) -> None:
+        m = fresh()
+        assert m.ask("new", since=m.flights, now=470) is None
+        failed(m, 470)  # one of two tokens is spent
+        m.withdraw(begun(m, 480), 480)  # the very second from which flights are free
+        fetched(m, 480)
+        assert m.ask("a", since=m.flights, now=480) is None
+        fetched(m, 480)
+        assert m.ask("b", since=m.flights, now=481) == KeyAnswer(availability=Availability.UNAVAILABLE, retry_after=19)
+
+    def test_a_late_one_is_not_yet_a_failed_one(self) -> None:
+        m = fresh()
+        m.attend(480)
+        assert state_of(m) is State.DUE
+        begun(m, 601)
+        m.attend(602)
+        assert state_of(m) is State.DUE
+
     def test_one_that_was_lost_is_not_withdrawn(self) -> None:
         m = cold()
         first, second = begun(m, 0), begun(m, 6)

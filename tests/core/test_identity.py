@@ -12,8 +12,9 @@ from cfaccess_mw.core.errors import IdentityUnavailable, SessionEnded
 from cfaccess_mw.core.identity import Identity, assertion_of
 from cfaccess_mw.core.keys import KeySnapshot
 from cfaccess_mw.core.profile import ENDED, Outcome, Profile, ProfileAnswer, found
+from cfaccess_mw.core.verifier import Verifier
 from cfaccess_mw.emulator.issuer import Issuer
-from tests.tokens import AUD, verify
+from tests.tokens import AUD, NOW, Held, verify
 
 
 def identity_of(payload: bytes = b"{}", **changes: Any) -> Identity:
@@ -102,7 +103,7 @@ def test_no_text_of_an_identity_tells_who_it_is() -> None:
 
 def test_identities_are_values() -> None:
     assert identity_of() == identity_of()
-    assert hash(identity_of()) == hash(identity_of())
+    assert hash(identity_of()) == hash(identity_of()) != hash(identity_of(id="other"))
     assert identity_of() != identity_of(id="other")
     assert identity_of() != identity_of(b'{"x":1}')
     assert copy.deepcopy(identity_of()) == pickle.loads(pickle.dumps(identity_of())) == identity_of()
@@ -161,6 +162,20 @@ def test_neither_the_token_nor_the_way_to_look_up_is_part_of_who_somebody_is() -
     with pytest.raises(IdentityUnavailable):
         pickle.loads(pickle.dumps(identity)).profile_blocking()
     assert copy.deepcopy([identity])[0] is copy.copy(identity) is identity
+
+
+def test_a_verified_identity_is_looked_up_at_its_own_team(issuer: Issuer, snapshot: KeySnapshot) -> None:
+    team, other = Team(ENDED), Team(ENDED)
+    sources = {issuer.iss: Held(snapshot)}
+    lookups = {issuer.iss: team, "https://other.cloudflareaccess.com": other}
+    verifier = Verifier(sources, leeway=30, max_age=None, certificates=False, lookups=lookups)
+    token = issuer.user(audience=AUD)
+    candidate = verifier.read(token, (frozenset({AUD}),), NOW)
+    identity = verifier.prove(candidate, snapshot.keys[candidate.kid], NOW).identity
+    with pytest.raises(SessionEnded):
+        identity.profile_blocking()
+    assert (team.asked, other.asked) == ([(token, identity)], [])
+    assert assertion_of(identity) == token
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,23 @@ def test_what_weighs_exactly_half_is_kept() -> None:
     assert memory.get("key") == "value"
 
 
+def test_a_generation_is_full_at_exactly_half_and_no_sooner() -> None:
+    memory: Memory[str, str] = Memory(count=100, weight=20)
+    for turn in ("first", "turned-over", "cleared"):
+        if turn == "cleared":
+            memory.clear()
+        for key, weight in (("a", 4), ("b", 6), ("c", 10)):
+            memory.put(turn + key, "", weight)
+        assert [memory._old.keys(), memory._young.keys()] == [{turn + "a", turn + "b"}, {turn + "c"}]
+
+
+def test_the_weights_of_a_generation_add_up() -> None:
+    memory: Memory[str, str] = Memory(count=100, weight=20)
+    for key in "abc":
+        memory.put(key, key, 4)
+    assert [memory._old.keys(), memory._young.keys()] == [{"a", "b"}, {"c"}]
+
+
 def test_clear_forgets_both_generations_and_their_weight() -> None:
     memory = filled(1, 2, 3, count=4, weight=6)
     memory.clear()

@@ -40,6 +40,14 @@ def test_who_is_trusted(entries: list[str], peer: str | None, trusted: bool) -> 
     assert bool(peers) is bool(entries)
 
 
+def test_a_peer_is_parsed_once() -> None:
+    peers = TrustedPeers(["loopback"])
+    assert (peers.trust("127.0.0.1"), peers.trust("10.0.0.1")) == (True, False)
+    assert (peers._known.get("127.0.0.1"), peers._known.get("10.0.0.1")) == (True, False)
+    peers._known.put("10.0.0.1", True, 1)
+    assert peers.trust("10.0.0.1"), "as it is remembered"
+
+
 @pytest.mark.parametrize(
     ("entry", "message"),
     [

@@ -3,6 +3,7 @@
 import pytest
 
 from cfaccess_mw.core.errors import AmbiguousHost, AmbiguousPath
+from cfaccess_mw.core.facts import Need
 from cfaccess_mw.core.requirement import Requirement, both, refused
 from cfaccess_mw.core.rules import Access, Rule
 from cfaccess_mw.core.table import RuleTable
@@ -14,6 +15,8 @@ TABLE = RuleTable(
         Rule.optional("/optional"),
         Rule.token("/other", audience=next(iter(OTHER))),
         Rule.any_user("/users"),
+        Rule.allow("/office", ips="192.0.2.0/24"),
+        Rule.allow("/admins", groups=["admins"]),
         Rule.guarded("/trial", [{"decision": "deny", "include": [{"everyone": {}}]}], report_only=True),
     ],
     audience=AUD,
@@ -45,6 +48,30 @@ def test_the_stricter_of_two(
     assert together.may_open is may_open
     assert set(together.policies) == {*of(one).policies, *of(other).policies}
     assert set(together.rules) == {*of(one).rules, *of(other).rules}
+
+
+@pytest.mark.parametrize(
+    ("paths", "request_too", "profile_too"),
+    [
+        pytest.param(["/users"], False, False, id="token"),
+        pytest.param(["/office"], True, False, id="request"),
+        pytest.param(["/admins"], False, True, id="profile"),
+        pytest.param(["/admins", "/users"], False, True, id="profile-and-token"),
+        pytest.param(["/admins", "/office"], True, True, id="profile-and-request"),
+    ],
+)
+def test_what_policies_look_at_is_known_beforehand(paths: list[str], request_too: bool, profile_too: bool) -> None:
+    together = of(paths[0])
+    for path in paths[1:]:
+        together = both(together, of(path))
+    assert (together.reads_request, together.reads_profile) == (request_too, profile_too)
+    assert (bool(together.needs & Need.REQUEST), bool(together.needs & Need.PROFILE)) == (request_too, profile_too)
+
+
+def test_a_requirement_without_audience_is_a_mistake_and_one_that_refuses_wants_a_token() -> None:
+    with pytest.raises(ValueError, match=r"^a requirement has at least one set of audiences$"):
+        Requirement(access=Access.TOKEN, audiences=())
+    assert refused(AmbiguousPath).access is Access.TOKEN
 
 
 def test_what_is_refused_stays_refused() -> None:

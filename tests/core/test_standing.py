@@ -1,11 +1,12 @@
 """What is asked about every verified token: was the session revoked here, did Cloudflare end it?"""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
 
-from cfaccess_mw.core.admission import LackingProfile
+from cfaccess_mw.core.admission import NO_FACTS, LackingProfile
 from cfaccess_mw.core.decide import NO_ANSWERS, NOBODY, Decision, Gate, Pass, Refusal
 from cfaccess_mw.core.errors import (
     IdentityUnavailable,
@@ -20,7 +21,7 @@ from cfaccess_mw.core.identity import Identity
 from cfaccess_mw.core.keys import KeySnapshot
 from cfaccess_mw.core.profile import ENDED, Outcome, Profile, ProfileAnswer, found
 from cfaccess_mw.core.requirement import Requirement
-from cfaccess_mw.core.rules import Rule
+from cfaccess_mw.core.rules import Access, Rule
 from cfaccess_mw.core.standing import Standing
 from cfaccess_mw.core.table import RuleTable
 from cfaccess_mw.core.verifier import Verifier
@@ -138,6 +139,22 @@ class TestRevocation:
         world.error = SessionRevoked
         assert outcome(world.ask(alice)) is SessionRevoked
 
+    @pytest.mark.parametrize(
+        "requirement",
+        [
+            pytest.param(_required("/public"), id="public"),
+            pytest.param(Requirement(access=Access.PUBLIC, audiences=(frozenset({AUD}),)), id="public-by-access-alone"),
+            pytest.param(_required("/bypass"), id="bypass-that-is-met"),
+        ],
+    )
+    def test_where_nobody_is_needed_an_ended_session_is_nobody(
+        self, world: World, alice: str, requirement: Requirement
+    ) -> None:
+        facts = replace(NO_FACTS, address=ip_address("192.0.2.1"))
+        for error, expected in ((SessionRevoked, "nobody"), (None, "in"), (SessionRevoked, "nobody")):
+            world.error = error
+            assert outcome(world.gate.decide(requirement, alice, NOW, (), NO_ANSWERS, facts)) == expected
+
     def test_it_is_asked_once_for_each_hit_that_passes(self, world: World, alice: str) -> None:
         for hits in range(1, 5):
             assert outcome(world.ask(alice, "/user")) == "in"
@@ -175,7 +192,8 @@ class TestRevalidation:
 
     def test_it_is_lacking_until_it_is_known(self, timed: World, alice: str) -> None:
         lacking = timed.ask(alice)
-        assert outcome(lacking) == "lacking"
+        assert isinstance(lacking, LackingProfile)
+        assert (lacking.identity.email, lacking.token) == ("alice@example.com", alice)
         assert outcome(timed.ask(alice, answers={lacking: known()})) == "in"
 
     @pytest.mark.parametrize("by", ["answer", "at-hand"])

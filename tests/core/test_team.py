@@ -1,10 +1,13 @@
 """Can a team's name or a URL make us believe somebody else's keys?"""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cfaccess_mw.core.errors import ConfigurationError
+from cfaccess_mw.core.shape import shape
 from cfaccess_mw.core.team import Team, read_team, read_url
 
 
@@ -245,6 +248,7 @@ def test_an_issuer_is_printable_ascii(value: object) -> None:
         "http://[::1]",
         "http://[0:0:0:0:0:0:0:1]",
         "HTTP://localhost",
+        "http://localhost:1/certs.X",
     ],
 )
 def test_keys_may_be_fetched_by_https_and_from_loopback(value: str) -> None:
@@ -387,6 +391,9 @@ def test_a_url_that_two_readers_could_understand_differently_is_refused(value: s
     with pytest.raises(ConfigurationError, match=f"^certs_url: .*{message}") as refused:
         read_url("certs_url", value)
     assert refused.value.__cause__ is None
+    assert str(refused.value).endswith("; give https://<host>, or http:// with a loopback address")
+    if message in (NO_URL, NO_HOST):
+        assert f"certs_url: {shape(value)} {message};" in str(refused.value)
     shown = str(refused.value).replace("http:// with a loopback", "").replace("https://<host>", "")
     assert "://" not in shown
     assert "password@" not in shown
@@ -395,5 +402,5 @@ def test_a_url_that_two_readers_could_understand_differently_is_refused(value: s
 
 @pytest.mark.parametrize("value", [None, 1, b"https://team.example", ["https://team.example"]], ids=repr)
 def test_what_is_no_text_is_no_url(value: object) -> None:
-    with pytest.raises(ConfigurationError, match=r"^team_url: is .*, not text"):
+    with pytest.raises(ConfigurationError, match=re.escape(f"team_url: is {shape(value)}, not text; give https://")):
         read_url("team_url", value)

@@ -32,6 +32,23 @@ def test_the_defaults_are_those_of_the_specification() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        pytest.param("deadline", -1, "deadline: expected a positive number of seconds, got int -1", id="seconds"),
+        pytest.param("bucket_size", 1.5, "bucket_size: expected a positive whole number, got float 1.5", id="whole"),
+    ],
+)
+def test_what_is_expected_is_told(name: str, value: object, said: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        Timing(**{name: value})  # type: ignore[arg-type]
+    assert said in str(refused.value)
+
+
+def test_the_smallest_may_be_the_largest() -> None:
+    assert Timing(shortest=600, lifetime=600, longest=600, hard_ttl=600, backoff_first=9, backoff_most=9)
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         pytest.param("hard_ttl", 0, id="zero"),

@@ -8,7 +8,7 @@ import pytest
 
 from cfaccess_mw.core.errors import MalformedToken, OversizedToken
 from cfaccess_mw.core.keys import KeySnapshot
-from cfaccess_mw.core.token import MAX_HEADER, MAX_TOKEN, read_key_id, take_apart
+from cfaccess_mw.core.token import MAX_HEADER, MAX_TOKEN, is_joined, read_key_id, take_apart
 from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.emulator.signing_key import base64url
 from tests.tokens import AUD, ISSUER, NOW, outcome
@@ -41,6 +41,13 @@ def test_the_limits_of_size_are_exact(kind: type) -> None:
     with pytest.raises(MalformedToken):
         take_apart(given("." * MAX_TOKEN))
     assert (MAX_TOKEN, MAX_HEADER) == (16_384, 1_024)
+
+
+@pytest.mark.parametrize("kind", [str, bytes])
+def test_as_much_is_looked_at_as_one_token_can_be_long_and_what_parts_it_from_the_next(kind: type) -> None:
+    for length, joined in ((MAX_TOKEN, True), (MAX_TOKEN + 1, False)):
+        text = "a" * length + ",b"
+        assert is_joined(text if kind is str else text.encode()) is joined
 
 
 @pytest.mark.parametrize("kid", ["a", "a" * 256, "a b", "~", "__proto__", "1a1c3986a44ce6390be42ec772b031df"])

@@ -317,13 +317,23 @@ def test_a_header_is_remembered_only_after_a_good_signature(issuer: Issuer, snap
         with pytest.raises(InvalidToken):
             verifier.prove(verifier.read(unsigned, audiences, NOW), key, NOW)
     assert remembered() == 0
+    assert verifier._unproven.get(unsigned.split(".")[0].encode()) == key.kid
     for number in range(200):
         verifier.prove(verifier.read(issuer.user(audience=AUD, n=number), audiences, NOW), key, NOW)
     assert remembered() == 1
+    assert verifier._headers.get(issuer.user(audience=AUD).split(".")[0].encode()) == key.kid
     # and one that is remembered is refused as ever when only its beginning is the same
     header = issuer.user(audience=AUD).split(".")[0]
     with pytest.raises(InvalidToken):
         verifier.read(f"{header}A.e30.", audiences, NOW)
+
+
+@pytest.mark.parametrize("proven", [True, False], ids=["proven", "unproven"])
+def test_a_header_is_read_once(proven: bool, issuer: Issuer, snapshot: KeySnapshot, token: str) -> None:
+    verifier = Verifier({ISSUER: Held(snapshot)}, leeway=30, max_age=None, certificates=False)
+    memory = verifier._headers if proven else verifier._unproven
+    memory.put(token.split(".", maxsplit=1)[0].encode(), "as-remembered", 1)
+    assert verifier.read(token, (frozenset({AUD}),), NOW).kid == "as-remembered"
 
 
 def test_a_remembered_header_still_names_its_key(issuer: Issuer, snapshot: KeySnapshot) -> None:

@@ -1,6 +1,7 @@
 """How threads come by what is kept fresh, alone and together with event loops."""
 
 import asyncio
+import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +13,19 @@ import pytest
 from cfaccess_mw.core.errors import FetchError, KeysUnavailable
 from cfaccess_mw.core.freshness import ABSENT, PRESENT, UNAVAILABLE, Availability, KeyAnswer
 from cfaccess_mw.core.timing import Timing
+from cfaccess_mw.refresh.refresher import Refresher
 from cfaccess_mw.refresh.wakers import Waker
-from tests.refresh.parts import PATIENT, AsyncAnswers, BlockingAnswers, Clock, document, refresher_of
+from tests.refresh.parts import (
+    PATIENT,
+    URL,
+    AsyncAnswers,
+    BlockingAnswers,
+    Clock,
+    document,
+    holds,
+    parse,
+    refresher_of,
+)
 
 both_kinds = pytest.mark.parametrize("kind", [AsyncAnswers, BlockingAnswers], ids=["afetch", "fetch"])
 Kind = Callable[..., AsyncAnswers | BlockingAnswers]
@@ -197,3 +209,20 @@ def test_a_thread_goes_on_when_the_loop_that_fetches_for_it_ends(backend: str) -
         endpoint.gate.set()
         assert request.result(PATIENT) == PRESENT  # type: ignore[attr-defined]
     assert endpoint.count == 2, "one that ended with its loop, and one of a thread's"
+
+
+def test_an_application_that_seeds_its_numbers_has_no_workers_in_step() -> None:
+    """Neither are its numbers used up in a thread that it knows nothing of."""
+    pauses = set()
+    for _ in range(3):
+        random.seed(1)
+        before = random.getstate()
+        fetcher = BlockingAnswers(FetchError("http-500"))
+        refresher = Refresher(url=URL, fetcher=fetcher, parse=parse, holds=holds, timing=Timing())
+        try:
+            answer = refresher.obtain_blocking("known", patience=PATIENT)
+        finally:
+            refresher.close()
+        pauses.add(answer.retry_after)
+        assert random.getstate() == before
+    assert len(pauses) > 1
