@@ -49,5 +49,13 @@ sys.exit(os.waitstatus_to_exitcode(status))
 
 def test_a_child_goes_on_with_what_was_known(redis: RedisServer, namespace: str, alone: Path) -> None:
     command = [sys.executable, "-c", SCRIPT, redis.url, namespace]
-    done = subprocess.run(command, cwd=alone, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command,
+        cwd=alone,
+        env={**os.environ, "PYTHONPATH": str(alone)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
