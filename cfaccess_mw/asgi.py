@@ -39,7 +39,6 @@ from cfaccess_mw.wire.target import PEER_KEY, target_of
 IDENTITY_KEY = "cfaccess.identity"
 DOOR_KEY = "cfaccess.door"
 _DENIAL = "websocket.http.response"
-_NOBODY = UnauthenticatedUser()
 
 
 class Door:
@@ -188,14 +187,15 @@ class Door:
     def _clean(self, scope: Scope, headers: Headers, layout: Layout, passing: Pass) -> Scope:
         """What the application is told, in our name and in Starlette's.
 
-        The credentials are made anew for each request: their list of scopes can be changed by whoever holds it.
+        The credentials are made anew for each request: their list of scopes can be changed by whoever holds it. So is
+        nobody, on whom applications keep what they know of a visitor.
         """
         identity = passing.identity
         return {
             **scope,
             IDENTITY_KEY: identity,
             DOOR_KEY: self,
-            "user": _NOBODY if identity is None else identity,
+            "user": UnauthenticatedUser() if identity is None else identity,
             "auth": AuthCredentials(() if identity is None else ("authenticated", identity.kind)),
             "headers": self._reader.clean(headers, layout, passing),
         }

@@ -252,17 +252,18 @@ class _Body:
 
     def __init__(self, body: Iterable[bytes], identity: Identity | None) -> None:
         self._body = body
+        self._parts: Iterator[bytes] | None = None
         self._identity = identity
 
     def __iter__(self) -> Iterator[bytes]:
-        """Itself: servers iterate a body once."""
-        current.set(self._identity)
-        self._parts = iter(self._body)
+        """Itself; what is beneath is not begun here: a ``for`` over an iterator that was begun asks for it again."""
         return self
 
     def __next__(self) -> bytes:
         """The next part, made while ``current_identity()`` is the one of this request."""
         current.set(self._identity)
+        if self._parts is None:
+            self._parts = iter(self._body)
         return next(self._parts)
 
     def close(self) -> None:

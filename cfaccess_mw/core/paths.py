@@ -49,7 +49,6 @@ _ENCODED_SLASH = re.compile(rb"%2[Ff]")
 
 _PARAMETERS = re.compile(r";[^/]*")
 _SLASHES = re.compile(r"/{2,}")
-_EDGES = re.compile(r"(?<=/)\s+|\s+(?=/|\Z)")  # white space around a segment, which a handler may strip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +187,15 @@ def _decode_again(text: str) -> str:
     return unquote_to_bytes(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
 
 
+def _trim_segments(text: str) -> str:
+    """Drop the white space around each segment, which a handler may strip.
+
+    Not by a pattern: one that looks for white space before a slash begins anew at each character of a long run of it,
+    and two thousand spaces in the middle of a segment would take 40 ms for each reading.
+    """
+    return "/".join([segment.strip() for segment in text.split("/")])
+
+
 def _splice_root(text: str, root: str) -> Iterable[str]:
     """Replace everything up to and including an occurrence of the root path by the root path alone.
 
@@ -224,6 +232,6 @@ _CANONICALISERS: Final[tuple[tuple[str, Callable[[str, str], Iterable[str]]], ..
     ("cut-query", lambda text, _: (text.partition("?")[0],)),
     ("cut-fragment", lambda text, _: (text.partition("#")[0],)),
     ("collapse-slashes", lambda text, _: (_SLASHES.sub("/", text), "/" + text.lstrip("/"))),
-    ("trim-segments", lambda text, _: (_EDGES.sub("", text),)),
+    ("trim-segments", lambda text, _: (_trim_segments(text),)),
     ("splice-root-path", _splice_root),
 )

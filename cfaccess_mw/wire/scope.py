@@ -21,7 +21,9 @@ _EMAIL = EMAIL.encode()
 # again, so that nearly every request is one look-up; whoever makes up new ones pays for each with a look at every name.
 _LAYOUTS = 1_024
 _LONGEST = 4_096  # bytes of all names together
-_LAYOUT_BYTES = 512  # of a layout, its names aside
+_MOST = 128  # headers; names may be empty, so that their bytes alone bound nothing
+_LAYOUT_BYTES = 512  # of a layout, its names and their kinds aside
+_KIND_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +69,9 @@ class ScopeReader:
         if layout is not None and layout.count == len(headers):
             return layout
         layout = self._lay_out([name for name, _ in headers])
-        if len(joined) <= _LONGEST and joined.count(b"\n") == len(headers) - 1:
-            self._layouts.put(joined, layout, _LAYOUT_BYTES + len(joined))
+        count = layout.count
+        if count <= _MOST and len(joined) <= _LONGEST and joined.count(b"\n") == count - 1:
+            self._layouts.put(joined, layout, _LAYOUT_BYTES + len(joined) + _KIND_BYTES * count)
         return layout
 
     def _lay_out(self, names: list[bytes]) -> Layout:

@@ -6,7 +6,7 @@ from typing import Any
 import anyio
 import pytest
 
-from cfaccess_mw import Identity, current_identity
+from cfaccess_mw import Identity, Rule, current_identity
 from cfaccess_mw.asgi import AccessMiddleware
 from cfaccess_mw.emulator.issuer import Issuer
 from tests.tokens import AUD
@@ -104,6 +104,15 @@ async def test_credentials_are_not_shared_between_requests(
     application.scopes[0]["auth"].scopes.append("admin")
     await talk(door, scope_of("http", signed_in(token)))
     assert application.scopes[1]["auth"].scopes == ["authenticated", "user"]
+
+
+async def test_nobody_is_not_shared_between_requests(application: Application, issuer: Issuer) -> None:
+    rules = [Rule.public("/*", everything=True)]
+    door = AccessMiddleware(application, team="acme", audience=AUD, keys=issuer.certs(), rules=rules)
+    await talk(door, scope_of("http"))
+    application.scopes[0]["user"].basket = ["of one visitor"]
+    await talk(door, scope_of("http"))
+    assert not hasattr(application.scopes[1]["user"], "basket")
 
 
 async def test_wrapping_twice_is_harmless(application: Application, issuer: Issuer, token: str) -> None:

@@ -111,6 +111,36 @@ def test_a_generator_starts_its_response_as_who_asks(wrap: Callable[..., AccessM
     close(body)
 
 
+class Repeatable:
+    """A body that begins anew for whoever asks, as Django's responses and many an application's own do."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.begun += 1
+        return iter((b"a", b"b", b"c"))
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        pytest.param(lambda body: [*body], id="once"),
+        pytest.param(lambda body: [next(iter(body)), *body], id="the-first-then-the-rest"),
+        pytest.param(lambda body: [*iter(iter(body))], id="an-iterator-of-an-iterator"),
+        pytest.param(lambda body: [next(body), *body], id="without-asking-for-an-iterator"),
+    ],
+)
+def test_a_body_is_begun_once(
+    wrap: Callable[..., AccessMiddleware], token: str, read: Callable[[Any], list[bytes]]
+) -> None:
+    inner = Repeatable()
+    body = wrap(lambda *_: inner)(environ_of(token), start)
+    assert read(body) == [b"a", b"b", b"c"]
+    assert inner.begun == 1
+    close(body)
+
+
 def test_a_reused_thread_never_shows_the_last_person(wrap: Callable[..., AccessMiddleware], token: str) -> None:
     seen: list[str | None] = []
 

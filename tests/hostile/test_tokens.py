@@ -42,9 +42,13 @@ def forged(team: Issuer, stranger: SigningKey, now: float) -> Callable[[str], Fo
 
 
 def _hangs_on_seconds(row: Row) -> bool:
-    """Whether a slow machine would see another outcome: the ends of the leeway are the core's, which gets the time."""
+    """Whether a slow machine would see another outcome: the ends of the leeway are the core's, which gets the time.
+
+    The tokens are made once for all tests, so whatever ends within the leeway may have ended when its turn comes.
+    """
     return any(
-        isinstance(claim, dict) and 20 <= abs(claim.get("$now", 0)) < 300 for claim in row.get("claims", {}).values()
+        isinstance(claim, dict) and "$now" in claim and (0 if name == "exp" else 20) <= abs(claim["$now"]) < 300
+        for name, claim in row.get("claims", {}).items()
     )
 
 

@@ -158,6 +158,15 @@ def test_names_that_somebody_makes_up_fill_no_memory() -> None:
     assert 100 < len(it._layouts) <= 1_024
 
 
+@pytest.mark.parametrize("count", [128, 4_000], ids=["as-many-as-anybody-sends", "far-more"])
+def test_many_short_names_fill_no_more_memory_than_is_promised(count: int) -> None:
+    it = reader()
+    for number in range(1_100):
+        it.layout([(b"%d" % (number >> bit & 1) if bit < 11 else b"", b"x") for bit in range(count)])
+    held = it._layouts._old | it._layouts._young
+    assert sum(8 * len(layout.kinds) + len(joined) for joined, (layout, _) in held.items()) < 1_024 * 1_024
+
+
 @pytest.mark.parametrize(
     ("kind", "method", "sent", "preflight"),
     [
