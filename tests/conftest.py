@@ -1,5 +1,6 @@
 """Fixtures that every room's tests share."""
 
+import logging
 import sys
 from pathlib import Path
 
@@ -25,6 +26,16 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
 def _nobody() -> None:
     """Nobody is asking when a test begins: some leave a response unclosed in this thread, on purpose."""
     current.set(None)
+
+
+@pytest.fixture(autouse=True)
+def _heard() -> None:
+    """Loggers are as a process finds them that configures none: servers and frameworks that run here set up theirs."""
+    logging.disable(logging.NOTSET)
+    logging.getLogger().setLevel(logging.WARNING)
+    ours = logging.getLogger("cfaccess_mw")
+    ours.disabled, ours.propagate = False, True
+    ours.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

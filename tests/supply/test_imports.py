@@ -22,7 +22,7 @@ Told = Mapping[str, Mapping[str, Any]]
 
 def watched(folder: Path, package: str, *modules: str) -> Told:
     """What comes of importing modules, from a folder that has no package of ours but the installed one."""
-    command = [sys.executable, "-P", importing.__file__, package, *modules]
+    command = [sys.executable, "-P", "-B", importing.__file__, package, *modules]
     environment = {**os.environ, "PYTHONPATH": str(folder)}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=True)
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
