@@ -104,6 +104,8 @@ def read_value(subject: str, value: object) -> str:
         is_good = _is_client_id(value)
     elif subject == "all":
         is_good = not value or value.startswith(("https://", "http://"))
+    elif subject != "email":  # what names somebody else, or was pasted with a blank, would end nothing
+        is_good = is_good and not (" " in value or "@" in value or _is_client_id(value))
     if found is None or not is_good:
         raise ConfigurationError(f"{subject}: is {shape(value)}; {mend}")
     return found
@@ -117,7 +119,7 @@ def _is_client_id(value: str) -> bool:
 
 
 _MENDS = {
-    "user": "give the sub of a user, as the audit line has it",
+    "user": "give the sub of a user, as the audit line has it; there are other words for an address and a Client ID",
     "email": "give an address such as alice@example.com",
     "service": "give a Client ID: 32 hexadecimal characters, and .access",
     "nonce": "give the identity_nonce of a session",

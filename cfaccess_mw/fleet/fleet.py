@@ -16,9 +16,11 @@ from dataclasses import replace
 from random import SystemRandom
 from typing import Any, TypeVar
 
-from cfaccess_mw.core.sharing import KeepsKeys, Revocation, Revocations, read_value
+from cfaccess_mw.core.errors import ConfigurationError
+from cfaccess_mw.core.shape import shape
+from cfaccess_mw.core.sharing import SUBJECTS, KeepsKeys, Revocation, Revocations, read_value
 from cfaccess_mw.core.sharing_options import FleetOptions, read_fleet_options
-from cfaccess_mw.fleet.client import ANSWERED, TROUBLE, Client, check_client, connect, time_of
+from cfaccess_mw.fleet.client import TROUBLE, Client, check_client, connect, time_of
 from cfaccess_mw.fleet.errors import FleetError
 from cfaccess_mw.fleet.keys import Keys
 from cfaccess_mw.fleet.ledger import TOO_MANY, Ledger
@@ -145,6 +147,8 @@ class Fleet:
             ConfigurationError: The value names nobody.
             FleetError: Redis did not do it, as far as is known.
         """
+        if subject is not None and subject not in SUBJECTS:
+            raise ConfigurationError(f"subject: is {shape(subject)}; give one of {', '.join(SUBJECTS)}")
         wanted = value if subject is None or value is None else read_value(subject, value)
         undone, written = self._order(lambda orders: orders.undo(subject, wanted, revocation))
         self._note(written)
@@ -160,11 +164,13 @@ class Fleet:
 
     def health(self) -> FleetHealth:
         """How this process and its fleet are; cheap enough for a health check."""
+        if self.worker is None:  # after a fork, say: who is not ready is sent nothing but probes
+            self._employ()
         return self.state.health()
 
     def ready(self) -> bool:
         """Whether requests with a token are answered, as far as the fleet is concerned."""
-        return self.state.health().ready
+        return self.health().ready
 
     # What an application does
 
@@ -186,6 +192,10 @@ class Fleet:
         """Have somebody keep it up to date for an application. It never waits."""
         with self._lock:
             self._members.add(member)
+        self._employ()
+
+    def _employ(self) -> None:
+        with self._lock:
             if self.worker is not None or not self._is_needed():
                 return
             self.worker = worker = Worker(self)
@@ -277,10 +287,7 @@ class Fleet:
     def exchange_keys(self, store: Store) -> None:
         """Give the keys that are held here, and take those that are not."""
         keepers = {keeper.url: keeper for member in self._active() for keeper in tuple(member.keepers())}
-        try:
-            self._keys.exchange(store, keepers.values())
-        except ANSWERED as error:  # not everybody may do everything; revocations go on
-            self.refuse("keys", type(error).__name__)
+        self._keys.exchange(store, keepers.values())
 
     def hear(self, asked_at: float) -> None:
         """Note that Redis has answered."""
@@ -371,6 +378,8 @@ class Fleet:
     def after_fork(self) -> None:
         """Go on in a child process, which has no thread but the one that forked; what is known is known."""
         self._start_over()
+        # The parent may have forked after an entry was taken, and before those who ask were shown it.
+        self.state.revoked = Revocations.of(self._ledger.standing())
 
 
 def _with(url: str | Mapping[str, Any] | FleetOptions, options: Mapping[str, Any]) -> FleetOptions:

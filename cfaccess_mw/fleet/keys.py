@@ -5,12 +5,14 @@ process that has nothing, for the same URL only, read by the same parser, no old
 at once. An old one never takes the place of a newer one.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
 from cfaccess_mw.core.encoding import decode_json_object
 from cfaccess_mw.core.sharing import KeepsKeys
+from cfaccess_mw.fleet.client import ANSWERED
 from cfaccess_mw.fleet.sealing import Refused, Seal, digest
 from cfaccess_mw.fleet.store import Store
 
@@ -50,14 +52,18 @@ class Keys:
             keepers: Who keeps the keys of the teams; those that never fetch have no URL.
         """
         for keeper in keepers:
-            if keeper.url:
+            if not keeper.url:
+                continue
+            try:
                 self._exchange(store, keeper, self.place(keeper.url))
+            except ANSWERED as error:  # not everybody may do everything; revocations, and other teams, go on
+                self._refuse(type(error).__name__)
 
     def _exchange(self, store: Store, keeper: KeepsKeys, place: str) -> None:
         ours = keeper.export(self._wall())
         if ours is None:
             theirs = self._read(store, place)[1]
-            if theirs is not None and not keeper.adopt(theirs, self._wall()):
+            if theirs is not None and not keeper.adopt(_without_validator(theirs), self._wall()):
                 self._refuse("keys-not-taken")
             return
         # What is exported is told by when it was fetched, give or take the rounding of two clocks.
@@ -80,6 +86,14 @@ class Keys:
         except Refused as refused:
             self._refuse(refused.reason)
             return seen, None
+
+
+def _without_validator(exported: bytes) -> bytes:
+    """An export that no 304 confirms: what stands in Redis may never have been what the endpoint says."""
+    try:
+        return json.dumps({**decode_json_object(exported), "etag": None}).encode()
+    except ValueError:
+        return exported  # it is not taken
 
 
 def _fetched_at(exported: bytes, url: str) -> float:

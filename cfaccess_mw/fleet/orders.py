@@ -35,6 +35,7 @@ class Orders:
         self._store = store
         self._seal = seal
         self._wall = wall
+        self._is_obeyed = True
 
     def revoke(
         self, subject: str, value: str, *, lasts: float, block: bool, issued_before: float | None
@@ -79,7 +80,8 @@ class Orders:
         )
         known = self._clean(min(ours, theirs))
         # Those that were undone, too: that they were is another entry each.
-        if sum(isinstance(entry, Revocation) for entry in known) >= MOST:
+        is_full = sum(isinstance(entry, Revocation) for entry in known) >= MOST
+        if is_full if subject != "all" else len(known) >= 2 * MOST:  # which is left to whom the rest is too much
             raise ConfigurationError(
                 f"fleet: holds {MOST:,} revocations, undone ones too; wait until some end, or give another namespace"
             )
@@ -128,6 +130,7 @@ class Orders:
     def _entries(self) -> list[tuple[Any, Revocation | Undone]]:
         found: list[tuple[Entry, Revocation | Undone]] = []
         for place, written in self._store.all_entries():
+            self._is_obeyed = self._is_obeyed and not self._seal.is_out_of_reach(written)
             try:
                 if len(written) <= LONGEST:
                     found.append(((place, written), read(self._seal.open(self._store.revocations, written))))
@@ -136,6 +139,9 @@ class Orders:
         return [((place, written), entry) for (place, written), entry in found]
 
     def _written(self, entry: Revocation | Undone) -> bytes:
+        """Return an entry as it is written, once it was seen whether others would take it."""
+        if not self._is_obeyed:
+            raise ConfigurationError("fleet: secret: is missing; others here have one, and would not obey: give theirs")
         return Ledger(self._seal, self._store.revocations).close(entry)
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
+from cfaccess_mw.fleet.client import ANSWERED
 from cfaccess_mw.fleet.sealing import Refused
 from cfaccess_mw.fleet.store import START, Entry, Store
 
@@ -93,12 +94,21 @@ class Worker:
         self._hear(asked_at)
         again_at = asked_at + _READ_AGAIN * (1 + fleet.random())
         lost = fleet.missing({written for _, written in entries})
-        if lost and store.may_restore(_RESTORING):
-            store.add(lost)
-            fleet.tell("revocations-restored", logging.WARNING, {"entries": len(lost)})
-        elif lost:  # another process is at it, and may know less than we do
+        if lost and not self._restore(store, lost):  # another process is at it, and may know less than we do
             again_at = asked_at + _RESTORING * (1 + fleet.random())
         return (entries[-1][0] if entries else START), len(entries), again_at
+
+    def _restore(self, store: Store, lost: list[bytes]) -> bool:
+        fleet = self._fleet
+        try:
+            if not store.may_restore(_RESTORING):
+                return False
+            store.add(lost)
+        except ANSWERED as error:  # full, or read-only for a while: what it says is heard nevertheless
+            fleet.refuse("restoring", type(error).__name__)
+            return False
+        fleet.tell("revocations-restored", logging.WARNING, {"entries": len(lost)})
+        return True
 
     def _take(self, entries: Iterable[Entry]) -> None:
         self._fleet.take([written for _, written in entries])

@@ -26,6 +26,7 @@ and the request goes on.
 
 import json
 import logging
+import os
 import sys
 import weakref
 from contextlib import suppress
@@ -33,7 +34,7 @@ from datetime import UTC, datetime
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
 from time import time
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 from cfaccess_mw.core.errors import ConfigurationError
 from cfaccess_mw.core.recording import STREAMS, Recording
@@ -112,7 +113,14 @@ class _Lines:
 
 
 class _File(_Lines, WatchedFileHandler):
-    """A file, opened again when its name means another one."""
+    """A file, opened again when its name means another one; where it is not there, it is made for us and our group."""
+
+    def _open(self) -> Any:
+        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=_for_us)
+
+
+def _for_us(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o640)
 
 
 class _Stream(_Lines, logging.StreamHandler[TextIO]):

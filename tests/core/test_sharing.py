@@ -1,11 +1,13 @@
 """Which sessions does a revocation end, and which does it leave alone?"""
 
+import re
 from typing import Any
 
 import pytest
 
 from cfaccess_mw.core.errors import ConfigurationError
 from cfaccess_mw.core.identity import Identity
+from cfaccess_mw.core.shape import shape
 from cfaccess_mw.core.sharing import NONE_REVOKED, SUBJECTS, Revocation, Revocations, read_value
 from tests.tokens import ISSUER
 
@@ -51,6 +53,7 @@ CERTIFICATE = identity(kind="certificate", id="cn=x", common_name="x", email=Non
         pytest.param(identity(email="a b@x"), [revocation("email", "alice@example.com")], False, id="unreadable-email"),
         pytest.param(ALICE, [revocation("nonce", "n1")], True, id="nonce"),
         pytest.param(ALICE, [revocation("nonce", "n1", 999)], False, id="nonce-after"),
+        pytest.param(ALICE, [revocation("nonce", "n1", 1_000)], False, id="nonce-at-that-moment"),
         pytest.param(ALICE, [revocation("nonce", "n2")], False, id="another-nonce"),
         pytest.param(identity(nonce=None), [revocation("nonce", "n1")], False, id="no-nonce"),
         pytest.param(identity(nonce=None), [revocation("user", SUB)], True, id="no-nonce-and-user"),
@@ -98,7 +101,7 @@ def test_none_is_none() -> None:
     ],
 )
 def test_what_names_nobody_is_refused_by_its_name(subject: str, value: Any) -> None:
-    with pytest.raises(ConfigurationError, match=f"^{subject}: .*; give ") as refused:
+    with pytest.raises(ConfigurationError, match=f"^{subject}: is {re.escape(shape(value))}; give ") as refused:
         revocation(subject, value)
     assert SECRET not in str(refused.value)
 
@@ -124,8 +127,15 @@ def test_what_names_nobody_is_refused_by_its_name(subject: str, value: Any) -> N
 )
 def test_what_cannot_be_is_refused_by_its_name(name: str, value: Any) -> None:
     given: dict[str, Any] = {"subject": "user", "value": "a", "until": 1, "made_at": 1, "id": "a", name: value}
-    with pytest.raises(ConfigurationError, match=f"^{name}: "):
+    with pytest.raises(ConfigurationError, match=f"^{name}: is {re.escape(shape(value))}; give "):
         Revocation(**given)
+
+
+def test_what_can_just_be_is_taken() -> None:
+    last = 253_402_300_799
+    made = revocation("user", "x" * 512, 0, id="a" * 64, until=last, made_at=0)
+    assert (made.value, made.issued_before, made.id, made.until, made.made_at) == ("x" * 512, 0, "a" * 64, last, 0)
+    assert read_value("all", "http://localhost:8787") == "http://localhost:8787"
 
 
 def test_every_subject_has_a_form() -> None:
@@ -135,3 +145,20 @@ def test_every_subject_has_a_form() -> None:
 
 def test_a_revocation_tells_nobody_whom() -> None:
     assert repr(revocation("email", "alice@example.com")) == "<Revocation a1 by email>"
+
+
+@pytest.mark.parametrize(
+    ("subject", "value"),
+    [
+        pytest.param(subject, value, id=f"{subject}-{name}")
+        for subject in ("user", "nonce")
+        for name, value in {
+            "a-client-id": "e367826f93b8d71185e03fe518aff3b4.access",
+            "an-address": "alice@example.com",
+            "a-blank": " 7335d417-61da-459d-899c-0a01c76a2f94",
+        }.items()
+    ],
+)
+def test_what_names_somebody_else_would_end_nothing(subject: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{subject}: "):
+        read_value(subject, value)
