@@ -650,5 +650,5 @@ def test_truths_combine_as_logic_has_it(truths: list[Truth], for_any: Truth, for
 
 @pytest.mark.parametrize("truth", Truth, ids=lambda truth: truth.value)
 def test_a_truth_is_never_taken_for_a_boolean(truth: Truth) -> None:
-    with pytest.raises(TypeError, match="four values"):
+    with pytest.raises(TypeError, match="a Truth has four values"):
         bool(truth)

@@ -181,7 +181,8 @@ def test_no_value_shows_a_token(world: World) -> None:
 def test_a_refusal_keeps_nothing_of_the_way_to_it(world: World, spoil: bytes) -> None:
     decision = world.decide(OTHER, world.user() + spoil)
     assert isinstance(decision, Refusal)
-    assert decision.error.__traceback__ is decision.error.__context__ is decision.error.__cause__ is None
+    error = decision.error
+    assert (error.__traceback__, error.__context__, error.__cause__) == (None, None, None)
 
 
 def test_a_requirement_without_audience_cannot_be_made() -> None:

@@ -93,5 +93,37 @@ def test_default_policies_may_have_a_bypass_but_open_nothing_for_all() -> None:
     assert table.explain("GET", "/", facts=here).outcome == "open"
     assert table.explain("GET", "/").outcome == "refused"
     public = Rule.guarded("/x", [{"decision": "bypass", "include": [{"everyone": True}]}]).policies
-    with pytest.raises(ConfigurationError, match="lets everybody in everywhere"):
+    with pytest.raises(ConfigurationError, match=r"lets everybody .* make it Rule\.public\('/\*', everything=True\)"):
         RuleTable([], audience=frozenset({AUD}), policies=public)
+
+
+@pytest.mark.parametrize(
+    ("asked", "audiences"),
+    [
+        pytest.param(("PUT", "/a", None, "", "other.example"), {"put"}, id="method-named"),
+        pytest.param(("POST", "/a", None, "", "other.example"), {"every"}, id="method-not-named"),
+        pytest.param(("put", "/a", None, "", "other.example"), {"put", "every"}, id="method-odd"),
+        pytest.param(("HEAD", "/g", None, "", "other.example"), {"get"}, id="method-of-another"),
+        pytest.param(("GET", "/a/b", b"/a%2Fb", "", "other.example"), {AUD, "data"}, id="raw-path"),
+        pytest.param(("GET", "/m/a", None, "/m", "other.example"), {AUD, "every"}, id="mount"),
+        pytest.param(("GET", "/a", None, "", "A.example:1"), {"host"}, id="host"),
+    ],
+)
+def test_what_is_explained_is_what_is_found(
+    asked: tuple[str, str, bytes | None, str, str], audiences: set[str]
+) -> None:
+    rules = [
+        Rule.token("/a", methods="PUT", audience="put"),
+        Rule.token("/a", audience="every"),
+        Rule.token("/g", methods="GET", audience="get"),
+        Rule.token("/a*b", audience="data"),
+        Rule.token("/a", hosts="a.example", audience="host"),
+        Rule.token("/other", hosts="other.example"),
+    ]
+    table = RuleTable(rules, audience=frozenset({AUD}), host_routing=True)
+    told = table.explain(*asked)
+    assert told.requirement is table.find(*asked)
+    assert {tag for one in told.requirement.audiences for tag in one} == audiences
+    assert {rule for look in told.look_ups for rule in look.rules} == set(told.requirement.rules)
+    assert any(look.default for look in told.look_ups) is (AUD in audiences)
+    assert table.explain(*asked[:-1], host="elsewhere.example").look_ups == ()

@@ -134,6 +134,10 @@ def test_an_honest_path_is_its_own_only_reading(path: str, raw: bool) -> None:
         pytest.param("/x/%61pi/admin", None, "/api", {"/x/api/admin", "/api/admin"}, id="a splice after decoding"),
         pytest.param("/x/api/y", None, "/api/", {"/api/y"}, id="a slash at the end of root_path"),
         pytest.param("/x/y", None, "/", set(), id="a root_path that is only a slash"),
+        pytest.param("/r#/r", None, "/r", {"/r", "/r/", "/r/#/r"}, id="a splice beside one that is known"),
+        pytest.param("/apiXadmin", None, "/api", {"/api/Xadmin"}, id="slashes lead what remains, and no letters"),
+        pytest.param("/apiX/api", None, "/apiX", set(), id="a letter at the end of root_path is a part of it"),
+        pytest.param("/apiX/api", b"/apiX/api", "/apiX", set(), id="the same beside a raw path"),
         pytest.param("/xapi/y", None, "api", {"/api/y"}, id="a root_path without a slash at its front"),
     ],
 )
@@ -220,6 +224,10 @@ def test_the_steps_name_the_canonicalisers_in_order() -> None:
     assert steps["/x//api/%61;b"] == ()
     assert set(steps["/api/a"]) == {"decode-again", "drop-parameters", "splice-root-path"}
     assert steps["/a"][-1] == "without-root-path"
+    steps = {reading.path: reading.steps for reading in read_path("/a//b", b"/a%2F/b", "/api").readings}
+    assert steps["/a%2F/b"] == ("keep-encoded-slash",)
+    assert steps["/api/a/b"][-1] == "with-root-path"
+    assert len(steps["/api/a/b"]) == 2
 
 
 @given(st.text(), st.none() | st.binary(), st.sampled_from(["", "/api", "/", "api", "/a b"]))

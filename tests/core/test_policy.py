@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cfaccess_mw.core.conditions import Everyone
-from cfaccess_mw.core.criteria import MAX_DEPTH, AccessGroup, Criteria
+from cfaccess_mw.core.criteria import MAX_CONDITIONS, MAX_DEPTH, AccessGroup, Criteria
 from cfaccess_mw.core.errors import ConfigurationError
 from cfaccess_mw.core.facts import Facts, Need
 from cfaccess_mw.core.policy import (
@@ -164,6 +164,11 @@ def test_each_decision_is_about_its_own_kind(decision: PolicyDecision, seen: Fac
     assert decide_policies([named(decision, "x")], seen).outcome is outcome
 
 
+def test_a_policy_about_somebody_does_not_stop_a_bypass_behind_it() -> None:
+    written = [named(SERVICE_AUTH, "service"), named(BYPASS, "open")]
+    assert decide_policies(written, NOBODY).policy is written[1]
+
+
 def test_a_deny_decides_users_only() -> None:
     written = [named(DENY, "all"), named(SERVICE_AUTH, "service", FALSE)]
     assert decide_policies(written, facts()).policy is written[0]
@@ -247,7 +252,7 @@ def test_a_bypass_gets_no_identity_into_its_checks() -> None:
 @pytest.mark.parametrize("section", ["include", "require", "exclude"])
 def test_a_bypass_with_a_condition_on_somebody_is_a_mistake(written: Any, section: str) -> None:
     sections: dict[str, Any] = {"include": (Everyone(),), section: (condition(written),)}
-    with pytest.raises(ConfigurationError, match="a bypass lets in whoever it is"):
+    with pytest.raises(ConfigurationError, match="a bypass lets in whoever it is; take it out, or make"):
         Policy(decision=BYPASS, **sections)
 
 
@@ -325,6 +330,25 @@ def nest(depth: int) -> Criteria:
     for _ in range(depth):
         criteria = Criteria(include=(AccessGroup(criteria=criteria),))
     return criteria
+
+
+def test_conditions_are_counted_with_groups_written_out() -> None:
+    group = AccessGroup(criteria=Criteria(include=fixed(TRUE, TRUE)))
+    assert group.criteria.size == 2
+    assert Criteria(include=(Everyone(), group), exclude=(group,)).size == 5
+    assert Criteria(include=(Everyone(),) * MAX_CONDITIONS).size == MAX_CONDITIONS
+    with pytest.raises(ConfigurationError, match=f"more than {MAX_CONDITIONS} conditions once groups are written out"):
+        Criteria(include=(Everyone(),) * (MAX_CONDITIONS + 1))
+
+
+def test_a_group_is_written_as_it_is_read() -> None:
+    group = AccessGroup(criteria=Criteria(include=(Everyone(),)), id="g1", name="Admins")
+    assert group.to_value() == {"id": "g1", "name": "Admins", "include": [{"everyone": True}]}
+
+
+def test_everything_that_is_waited_for_is_named() -> None:
+    made = policy("allow", {"device_posture": "x"}, require=[{"login_method": "y"}])
+    assert made.match(without_lookup()).reasons == ("device-posture", "login-method")
 
 
 def test_groups_nest_so_far_and_no_further() -> None:

@@ -9,7 +9,7 @@ from cfaccess_mw.core.errors import AmbiguousHost, AmbiguousPath, ConfigurationE
 from cfaccess_mw.core.hosts import canonical_host
 from cfaccess_mw.core.requirement import Requirement
 from cfaccess_mw.core.rules import Access, Rule
-from cfaccess_mw.core.table import RuleTable
+from cfaccess_mw.core.table import _ENTRY_BYTES, RuleTable
 
 OURS = frozenset({"ours"})
 
@@ -522,6 +522,52 @@ def test_where_two_segments_rank_equal_the_one_that_names_the_method_wins() -> N
 def test_where_case_is_not_minded_everything_that_protects_is_asked(path: str) -> None:
     rules = table(Rule.token("/a", audience="small"), Rule.token("/A", audience="capital"))
     assert audiences(get(rules, path)) == {"small", "capital"}
+
+
+def test_a_method_that_may_be_taken_for_another_has_to_meet_what_each_would() -> None:
+    rules = table(Rule.token("/a", methods="PUT", audience="put"), Rule.token("/a", audience="every"))
+    assert audiences(get(rules, "/a", method="PUT")) == {"put"}
+    assert audiences(get(rules, "/a", method="put")) == {"put", "every"}
+    rules = table(Rule.token("/a/b", methods="PUT", audience="put"), Rule.token("/a/*", audience="below"))
+    assert audiences(get(rules, "/a/b", method="put")) == {"put", "below"}
+
+
+def test_a_rule_that_only_reports_says_so_and_what_refuses_beside_it_counts() -> None:
+    trial = Rule.guarded("/t/*", [{"decision": "deny", "include": [{"everyone": {}}]}], report_only=True)
+    rules = table(trial, Rule.token("/T/x"))
+    assert get(rules, "/t/y").report_only is True
+    assert get(rules, "/t/x").report_only is get(rules, "/else").report_only is False
+
+
+@pytest.mark.parametrize(("decision", "opens"), [("bypass", True), ("allow", False)])
+def test_default_policies_open_only_by_a_bypass(decision: str, opens: bool) -> None:
+    [made] = Rule.guarded("/x", [{"decision": decision, "include": [{"ip": "192.0.2.0/24"}]}]).policies
+    assert get(RuleTable([], audience=OURS, policies=[made]), "/").may_open is opens
+
+
+def test_a_remembered_path_weighs_what_it_costs() -> None:
+    rules = table(OPEN)
+    requirement = rules.find("GET", "/m/x y", b"/m/x%20y", "/m", None)
+    assert rules._paths._held == _ENTRY_BYTES + 4 * (len("/m/x y") + len("/m")) + len(b"/m/x%20y")
+    assert [value for value, _ in rules._paths._young.values()] == [requirement]
+
+
+def test_where_no_rule_names_a_method_it_takes_no_place_in_memory() -> None:
+    rules = table(OPEN)
+    for method in ("GET", "get", "PURGE", "!"):
+        get(rules, "/x", method=method)
+    assert rules.remembered == 1
+
+
+def test_case_is_not_minded_among_the_rules_of_a_host_either() -> None:
+    rules = table(Rule.token("/A", hosts="a.example", audience="host"))
+    assert audiences(get(rules, "/a", host="a.example")) == {"host", *OURS}
+
+
+def test_what_lies_below_the_mount_adds_only_what_protects_whatever_its_case() -> None:
+    rules = table(Rule.public("/m/*"), Rule.optional("/Shy"), Rule.token("/Admin"))
+    assert get(rules, "/m/shy", root="/m").access is Access.PUBLIC
+    assert get(rules, "/m/admin", root="/m").access is Access.TOKEN
 
 
 def test_the_longest_host_has_261_characters() -> None:

@@ -45,7 +45,8 @@ def test_what_is_expected_is_told(name: str, value: object, said: str) -> None:
 
 
 def test_the_smallest_may_be_the_largest() -> None:
-    assert Timing(shortest=600, lifetime=600, longest=600, hard_ttl=600, backoff_first=9, backoff_most=9)
+    equal = Timing(shortest=600, lifetime=600, longest=600, hard_ttl=600, backoff_first=9, backoff_most=9)
+    assert equal.shortest == equal.longest
 
 
 @pytest.mark.parametrize(
