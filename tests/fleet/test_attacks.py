@@ -66,7 +66,15 @@ sys.exit(os.waitstatus_to_exitcode(code))
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 def test_a_forked_child_that_only_probes_reach_becomes_ready(redis: RedisServer, namespace: str, alone: Path) -> None:
     command = [sys.executable, "-c", PROBED, redis.url, namespace]
-    done = subprocess.run(command, cwd=alone, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command,
+        cwd=alone,
+        env={**os.environ, "PYTHONPATH": str(alone)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr or "never ready again: a probe is all that comes, and nobody asks Redis"
 
 
