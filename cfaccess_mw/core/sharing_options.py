@@ -88,6 +88,7 @@ _RANGES: Final[tuple[tuple[str, float, float], ...]] = (
     ("start_wait", 0, 30),
 )
 _KNOWN: Final = tuple(one.name for one in fields(FleetOptions))
+_IN_QUERY: Final = tuple(name for name in _KNOWN if name not in ("url", "timeout"))
 _NUMBERS: Final = tuple(name for name, _, _ in _RANGES)
 
 
@@ -134,7 +135,10 @@ def _from_query(url: str) -> dict[str, Any]:
     """Take out of a URL what is ours; the rest of its query is for the library that connects."""
     address, _, query = url.partition("?")
     pairs = parse_qsl(query, keep_blank_values=True)
-    ours = {name: value for name, value in pairs if name in _KNOWN and name not in ("url", "timeout")}
+    ours = {name: value for name, value in pairs if name in _IN_QUERY}
+    for name, _ in pairs:  # what is not ours is the library's, unless it all but is ours
+        if name not in ours and (near := difflib.get_close_matches(name, _IN_QUERY, n=1, cutoff=0.75)):
+            raise ConfigurationError(f"fleet: {name[:64]!r} is not known here; did you mean {near[0]!r}?")
     said: dict[str, Any] = {name: _number(name, text) if name in _NUMBERS else text for name, text in ours.items()}
     if "secret" in said:  # several are several
         said["secret"] = tuple(text for name, text in pairs if name == "secret")

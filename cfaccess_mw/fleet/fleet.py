@@ -280,7 +280,8 @@ class Fleet:
             raise Refused(TOO_MANY)
 
     def missing(self, seen: set[bytes]) -> list[bytes]:
-        """What is known here and does not stand in Redis any more."""
+        """What is known here and does not stand in Redis any more; whatever loses revocations may lose keys too."""
+        self._keys.look_again()
         with self._ledger_lock:
             return [written for written in self._ledger.entries if written not in seen]
 
@@ -376,9 +377,8 @@ class Fleet:
         self.worker = None
 
     def after_fork(self) -> None:
-        """Go on in a child process, which has no thread but the one that forked; what is known is known."""
+        """Go on in a child process, which has no thread but this; what the parent knew is known."""
         self._start_over()
-        # The parent may have forked after an entry was taken, and before those who ask were shown it.
         self.state.revoked = Revocations.of(self._ledger.standing())
 
 

@@ -44,6 +44,10 @@ class Keys:
         """Where the keys of a URL stand."""
         return f"{self._namespace}:keys:{digest(url)}"
 
+    def look_again(self) -> None:
+        """Forget what was written: Redis may have lost it since. What is still there is not written again."""
+        self._written.clear()
+
     def exchange(self, store: Store, keepers: Iterable[KeepsKeys]) -> None:
         """Give what is held here, and take what is not.
 

@@ -9,6 +9,7 @@ records accesses on standard output, and ``--log-config logging.json`` has every
 Needs ``cfaccess-mw[otel]``, ``opentelemetry-sdk`` and ``opentelemetry-exporter-prometheus``.
 """
 
+import logging
 import os
 
 from opentelemetry import metrics
@@ -30,7 +31,10 @@ from cfaccess_mw.telemetry.opentelemetry import OpenTelemetry
 
 if port := os.environ.get("OTEL_EXPORTER_PROMETHEUS_PORT"):
     metrics.set_meter_provider(MeterProvider([PrometheusMetricReader()]))
-    start_http_server(int(port), addr=os.environ.get("OTEL_EXPORTER_PROMETHEUS_HOST", "127.0.0.1"))
+    try:
+        start_http_server(int(port), addr=os.environ.get("OTEL_EXPORTER_PROMETHEUS_HOST", "127.0.0.1"))
+    except OSError as taken:  # by another worker, as a rule: what this one does is not seen there
+        logging.getLogger(__name__).warning("no metrics at port %s: %s", port, taken.strerror)
 
 health = Health()
 

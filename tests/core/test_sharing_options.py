@@ -93,6 +93,10 @@ def test_what_is_said_is_read(value: Any, expected: dict[str, Any]) -> None:
         pytest.param({"url": URL, "lost_after": 3}, "fleet: lost_after: is less than twice poll_every", id="too-soon"),
         pytest.param(f"{URL}?poll_every=often", "fleet: poll_every: is text of 5", id="not-a-number"),
         pytest.param({"url": URL, "timeout": 31}, "fleet: timeout: ", id="timeout"),
+        pytest.param(
+            f"{URL}?lost_afte=3", "fleet: 'lost_afte' is not known here; did you mean 'lost_af", id="near-query"
+        ),
+        pytest.param(f"{URL}?secrets=x", "fleet: 'secrets' is not known here; did you mean 'secret'", id="nearer"),
         pytest.param({"url": URL, "start_wait": -1}, "fleet: start_wait: ", id="start-wait"),
     ],
 )

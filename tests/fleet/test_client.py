@@ -1,5 +1,7 @@
 """Is Redis reached in every form in which people run it, and is a mistake in its address one sentence?"""
 
+import json
+import re
 import shutil
 import subprocess
 import time
@@ -18,15 +20,16 @@ from cfaccess_mw.core.errors import ConfigurationError
 from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.fleet import Fleet
 from cfaccess_mw.fleet.errors import FleetError
+from cfaccess_mw.refresh.fetchers import Document
 from tests.fleet.conftest import Hire
 from tests.fleet.parts import SECRET, signed_in
 from tests.fleet.servers import RedisServer, redis_server
 from tests.processes import free_port, listens
 
 
-def works(hire: Hire, issuer: Issuer, address: Any) -> None:
+def works(hire: Hire, issuer: Issuer, address: Any, **more: Any) -> None:
     """A revocation that one says reaches another."""
-    one, other = hire(address, secret=SECRET), hire(address, secret=SECRET)
+    one, other = hire(address, secret=SECRET, **more), hire(address, secret=SECRET, **more)
     one.fleet.revoke(email="alice@example.com")
     other.knows(1)
     assert other.outcome(signed_in(issuer)) == "session-revoked"
@@ -45,6 +48,35 @@ def test_a_password_and_a_user(frail: RedisServer, hire: Hire, issuer: Issuer) -
     works(hire, issuer, frail.url.replace("//", "//wiki:p4ssw0rd@"))
     with pytest.raises(FleetError, match="AuthenticationError"):
         Fleet(frail.url.replace("//", "//wiki:wrong@")).revocations()
+
+
+def test_the_commands_that_the_manual_grants_are_enough(frail: RedisServer, hire: Hire, issuer: Issuer) -> None:
+    manual = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    section = manual.partition("Who uses ACLs grants, on `~<namespace>:*`:")[2].partition(", and `MEMORY USAGE`")[0]
+    granted = [f"+{word.lower()}" for word in re.findall(r"[A-Z]+", section)]
+    assert len(granted) > 5
+    frail.client.execute_command("ACL", "SETUSER", "least", "on", ">p4ssw0rd", "~wiki:*", "-@all", *granted)
+    url = frail.url.replace("//", "//least:p4ssw0rd@")
+    works(hire, issuer, url, namespace="wiki")
+    body = json.dumps(issuer.certs()).encode()
+    warm = hire(url, keys=None, fetcher=Fetches(body), namespace="wiki")
+    warm.protection.hydrate()
+    warm.ear.wait("fleet-joined")
+    deadline = time.monotonic() + 20
+    while not frail.client.keys("wiki:keys:*"):
+        assert time.monotonic() < deadline, warm.ear.events
+        time.sleep(0.01)  # Redis does not tell
+    assert "fleet-value-refused" not in warm.ear.told()
+
+
+class Fetches:
+    """A certs endpoint."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+
+    def fetch(self, url: str, *, etag: str | None) -> Document:
+        return Document(body=self.body)
 
 
 @pytest.fixture

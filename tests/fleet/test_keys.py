@@ -197,3 +197,17 @@ def test_keys_that_were_given_outright_are_nobody_elses(issuer: Issuer, redis: R
     worker.fleet.revoke(user="a")
     worker.knows(1)
     assert redis.client.keys(f"{worker.fleet.namespace}:keys:*") == []
+
+
+def test_keys_that_redis_lost_are_given_again(issuer: Issuer, frail: RedisServer, hire: Hire) -> None:
+    warm = hydrated(hire, frail, issuer)
+    warm.fleet.revoke(email="nobody@example.com")
+    warm.knows(1)
+    frail.client.flushall()
+    warm.ear.wait("revocations-restored")
+    deadline = time.monotonic() + 20
+    while not frail.client.exists(place(warm.fleet.namespace)):
+        assert time.monotonic() < deadline, warm.ear.events
+        time.sleep(0.01)  # Redis does not tell
+    cold = hire(frail, keys=None, fetcher=Certs(issuer, is_up=False), namespace=warm.fleet.namespace)
+    until_taken(cold, signed_in(issuer))
