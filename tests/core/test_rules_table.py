@@ -612,6 +612,8 @@ def test_explain_names_the_ground(path: str, host: str, ground: str | None) -> N
 def test_a_table_says_whether_hosts_matter() -> None:
     assert table(Rule.token("/a", hosts=A)).names_hosts is True
     assert table(Rule.token("/a")).names_hosts is False
+    assert table(Rule.token("/a", methods=["PUT"])).names_methods is True
+    assert table(Rule.token("/a")).names_methods is False
 
 
 @pytest.mark.parametrize("turned", [False, True])

@@ -11,16 +11,16 @@ from tests.hostile.asking import Doors, options_of
 from tests.tokens import AUD, OTHER_AUD
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def now() -> float:
-    """The moment of the tables; the doors read the clock."""
+    """The moment of a table, when its turn has come: the doors read the clock, and some tokens live for a minute."""
     return float(int(time.time()))
 
 
 @pytest.fixture(scope="session")
-def team(issuer: Issuer, now: float) -> Issuer:
-    """The same team as everywhere, at that moment."""
-    return Issuer("acme", current=issuer.current, previous=issuer.previous, clock=lambda: now)
+def team(issuer: Issuer) -> Issuer:
+    """The same team as everywhere, now."""
+    return Issuer("acme", current=issuer.current, previous=issuer.previous)
 
 
 @pytest.fixture(scope="session")

@@ -27,15 +27,16 @@ TABLES = (*OLD, *NEW, "tokens/rfc")
 Forged = Mapping[str, str]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def forged(team: Issuer, stranger: SigningKey, now: float) -> Callable[[str], Forged]:
-    """The tokens of a table by their ids; each is signed once."""
+    """The tokens of a table by their ids; each is signed once a test."""
+    signing = Issuer("acme", current=team.current, previous=team.previous, clock=lambda: now)
     made: dict[str, Forged] = {}
 
     def of(name: str) -> Forged:
         if name not in made:
             rows = (row for row in table(name) if not _hangs_on_seconds(row))
-            made[name] = {row["id"]: forge(row, team, stranger, now) for row in rows}
+            made[name] = {row["id"]: forge(row, signing, stranger, now) for row in rows}
         return made[name]
 
     return of
@@ -44,7 +45,7 @@ def forged(team: Issuer, stranger: SigningKey, now: float) -> Callable[[str], Fo
 def _hangs_on_seconds(row: Row) -> bool:
     """Whether a slow machine would see another outcome: the ends of the leeway are the core's, which gets the time.
 
-    The tokens are made once for all tests, so whatever ends within the leeway may have ended when its turn comes.
+    Whatever ends within the leeway may have ended when its turn comes.
     """
     return any(
         isinstance(claim, dict) and "$now" in claim and (0 if name == "exp" else 20) <= abs(claim["$now"]) < 300
