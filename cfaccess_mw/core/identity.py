@@ -26,7 +26,7 @@ class Draft:
     """An identity while it is being made of a token.
 
     A frozen dataclass sets each of its fields the long way round. This is set like any object and then sealed, which
-    takes a fifth of the time: 4 % of a whole verification.
+    takes a fraction of the time, for each token that is verified.
     """
 
     # The last three are no fields of an identity: whoever turns identities into dictionaries shows fields.

@@ -29,7 +29,7 @@ _FORBIDDEN = frozenset(
 
 @dataclass(slots=True, repr=False)
 class Parts:
-    """A token taken apart, nothing about it believed yet. Not frozen: that is made in a third of the time.
+    """A token taken apart, nothing about it believed yet. Not frozen: that is made faster.
 
     Attributes:
         header: The header segment as it came, not decoded.

@@ -32,7 +32,7 @@ class KeySource(Protocol):
         """The current keys, or None where there are none to be had yet, or any more."""
 
 
-# The two that follow are not frozen: they are made for each new token, and that takes a quarter of the time.
+# The two that follow are not frozen: they are made for each new token, and that is faster.
 
 
 @dataclass(slots=True, kw_only=True)

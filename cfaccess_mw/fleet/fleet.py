@@ -34,6 +34,7 @@ from cfaccess_mw.fleet.worker import Worker
 from cfaccess_mw.telemetry.events import Event, Listener, log_event, tell
 
 T = TypeVar("T")
+_alive: "weakref.WeakSet[Fleet]" = weakref.WeakSet()
 
 # Seconds for which the same complaint about values in Redis is made once: whoever writes there must not fill our logs.
 _QUIET = 60.0
@@ -386,9 +387,6 @@ def _with(url: str | Mapping[str, Any] | FleetOptions, options: Mapping[str, Any
     if isinstance(url, FleetOptions):
         return replace(url, **options)
     return read_fleet_options({"url": url, **options} if isinstance(url, str) else {**url, **options})
-
-
-_alive: "weakref.WeakSet[Fleet]" = weakref.WeakSet()
 
 
 def _after_fork() -> None:
