@@ -32,10 +32,10 @@ from tests.tokens import AUD, OTHER_AUD
 CONTRIB = Path(extension.__file__).parent
 
 FORGED = {
-    "Cf-Access-Authenticated-User-Email": "eve@example.com",
-    "cf_access_user": "eve",
-    "Remote-User": "eve",
-    "X-User": "eve",
+    "Cf-Access-Authenticated-User-Email": "forged-eve@example.com",
+    "cf_access_user": "forged-eve",
+    "Remote-User": "forged-eve",
+    "X-User": "forged-eve",
 }
 
 
@@ -53,19 +53,19 @@ def shown() -> dict[str, Any]:
         "email": request.headers.get("Cf-Access-Authenticated-User-Email"),
         "assertion": "Cf-Access-Jwt-Assertion" in request.headers,
         "others": sorted({"Cf-Access-User", "Remote-User", "X-User"} & set(request.headers.keys())),
-        "eve": "eve" in repr(request.headers) + repr(request.environ),
+        "forged": "forged-eve" in repr(request.headers) + repr(request.environ),
     }
 
 
 def nobody() -> dict[str, Any]:
     empty = dict.fromkeys(("anywhere", "proxy", "g", "environ", "remote_user", "auth_type", "email"))
-    return {**empty, "template": "", "assertion": False, "others": [], "eve": False}
+    return {**empty, "template": "", "assertion": False, "others": [], "forged": False}
 
 
 def somebody(team: Team, email: str = "alice@example.com") -> dict[str, Any]:
     by_mail = dict.fromkeys(("anywhere", "proxy", "g", "environ", "template", "email"), email)
     seen = {"remote_user": team.issuer.subject(email), "auth_type": "Cloudflare-Access", "assertion": True}
-    return {**by_mail, **seen, "others": [], "eve": False}
+    return {**by_mail, **seen, "others": [], "forged": False}
 
 
 @pytest.mark.parametrize("protect_all", [False, True], ids=["decorators", "protect_all"])
@@ -78,7 +78,7 @@ def test_what_handlers_see(make: Make, team: Team, protect_all: bool, path: str,
     app.add_url_rule("/asked", "asked", login_required(lambda: dict(shown())))
     tokens = {"through-access": team.token(), "with-another's": team.token(audience=OTHER_AUD)}
     headers = {**FORGED, **(with_token(tokens[came]) if came in tokens else {})}
-    answer = app.test_client().get(path, headers=headers, environ_overrides={"REMOTE_USER": "eve"}, buffered=True)
+    answer = app.test_client().get(path, headers=headers, environ_overrides={"REMOTE_USER": "forged-eve"}, buffered=True)
     if came == "through-access":
         assert answer.json == somebody(team)
     elif path == "/open":
@@ -468,12 +468,12 @@ def test_contexts_without_a_server(make: Make, team: Team) -> None:
     with app.test_request_context(headers={**with_token(team.token()), **FORGED}):
         assert app.preprocess_request() is None
         assert current_identity.email == g.cfaccess_identity.email == "alice@example.com"
-        assert "eve@example.com" not in repr(request.headers)
+        assert "forged-eve@example.com" not in repr(request.headers)
         assert identity_anywhere() is None, "nobody would take it away again"
     with app.test_request_context(headers=FORGED):
         assert access.authenticate() is False
         assert not bool(current_identity)
-        assert "eve@example.com" not in repr(request.headers)
+        assert "forged-eve@example.com" not in repr(request.headers)
     assert not bool(current_identity)
 
 
