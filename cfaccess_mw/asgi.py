@@ -14,7 +14,7 @@ remembered, at the price of a dictionary read), such headers are removed, and ``
 good token of the same application.
 """
 
-import time
+from time import perf_counter, time
 from typing import Any
 
 from starlette.authentication import AuthCredentials, UnauthenticatedUser
@@ -140,7 +140,7 @@ class Door:
         """What is required, and the decision if nobody is waited for: all that the usual request needs; and when that
         began, where somebody listens."""
         protection = self.protection
-        began = time.perf_counter() if protection.observed else 0.0
+        began = perf_counter() if protection.observed else 0.0
         requirement = self._requirement(scope, headers, layout)
         protection.attend()
         token: Given
@@ -150,7 +150,7 @@ class Door:
         else:
             token, cookies = self._reader.tokens(headers, layout)
         facts = self.facts(scope) if requirement.reads_request else NO_FACTS
-        decision = protection.gate.decide(requirement, token, time.time(), cookies, NO_ANSWERS, facts)
+        decision = protection.gate.decide(requirement, token, time(), cookies, NO_ANSWERS, facts)
         if began and isinstance(decision, Pass):
             protection.accept(decision, requirement, **_asked(scope, began))
         return requirement, decision, began
@@ -191,14 +191,13 @@ class Door:
         nobody, on whom applications keep what they know of a visitor.
         """
         identity = passing.identity
-        return {
-            **scope,
-            IDENTITY_KEY: identity,
-            DOOR_KEY: self,
-            "user": UnauthenticatedUser() if identity is None else identity,
-            "auth": AuthCredentials(() if identity is None else ("authenticated", identity.kind)),
-            "headers": self._reader.clean(headers, layout, passing),
-        }
+        inner = dict(scope)
+        inner[IDENTITY_KEY] = identity
+        inner[DOOR_KEY] = self
+        inner["user"] = UnauthenticatedUser() if identity is None else identity
+        inner["auth"] = AuthCredentials(() if identity is None else ("authenticated", identity.kind))
+        inner["headers"] = self._reader.clean(headers, layout, passing)
+        return inner
 
 
 class AccessMiddleware(Door):
@@ -240,7 +239,7 @@ class AccessMiddleware(Door):
         before = current.set(decision.identity)
         try:
             if self._close_on_expiry and decision.identity is not None:
-                seconds = decision.identity.expires_at + self.protection.config.leeway - time.time()
+                seconds = decision.identity.expires_at + self.protection.config.leeway - time()
                 await run_until(self.app, inner, receive, send, seconds)
             else:
                 await self.app(inner, receive, send)

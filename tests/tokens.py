@@ -3,10 +3,12 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from cfaccess_mw.core.errors import InvalidToken, UnknownKey
+from cfaccess_mw.core.identity import Identity
 from cfaccess_mw.core.keys import KeySnapshot, parse_jwks
-from cfaccess_mw.core.verifier import Proof, Verifier
+from cfaccess_mw.core.verifier import Verifier
 from cfaccess_mw.emulator.issuer import Issuer
 
 NOW = 1_800_000_000.0
@@ -20,6 +22,14 @@ class Held:
     """A source whose keys are what they are."""
 
     snapshot: KeySnapshot | None
+
+
+class Proof(NamedTuple):
+    """What a verification says."""
+
+    identity: Identity
+    valid_from: float
+    valid_until: float
 
 
 def snapshot_of(issuer: Issuer) -> KeySnapshot:
@@ -45,7 +55,7 @@ def verify(
     key = snapshot.keys.get(candidate.kid)
     if key is None:
         raise UnknownKey
-    return verifier.prove(candidate, key, now)
+    return Proof(*verifier.prove(candidate, key, now))
 
 
 def outcome(token: str | bytes, snapshot: KeySnapshot, **options: object) -> str:

@@ -75,7 +75,8 @@ def judge(token: str, config: AccessConfig, sources: Mapping[str, TeamKeys], aud
     if key is None:
         return Verdict(refusal=UnknownKey(), keys=keys)
     try:
-        return Verdict(identity=verifier.prove(candidate, key, now).identity, keys=keys)
+        identity, *_ = verifier.prove(candidate, key, now)
+        return Verdict(identity=identity, keys=keys)
     except InvalidToken as refusal:
         return Verdict(refusal=type(refusal)(), keys=keys)
 

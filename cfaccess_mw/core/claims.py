@@ -29,20 +29,11 @@ _LATEST = 253402300799  # 9999-12-31T23:59:59Z, the last second that datetime ca
 _CLIENT_ID = re.compile(r"[0-9a-f]{32}\.access(?:\.[a-z0-9-]+)*")
 
 
-def _timestamp(claims: Claims, name: str) -> float | None:
-    """A NumericDate (RFC 7519 section 2) within what a calendar can show, or None where it is absent."""
-    value: object = claims.get(name)
-    if value is None:
-        return None
+def _timestamp(value: object) -> float:
+    """A NumericDate (RFC 7519 section 2) within what a calendar can show."""
     if (type(value) is int or type(value) is float) and 0 <= value <= _LATEST:
         return value
-    raise InvalidClaim
-
-
-def _required(value: float | None) -> float:
-    if value is None:
-        raise MissingClaim
-    return value
+    raise MissingClaim if value is None else InvalidClaim
 
 
 def read_issuer(claims: Claims) -> str:
@@ -97,7 +88,7 @@ def read_expiry(claims: Claims, now: float, leeway: float) -> float:
         InvalidClaim: It is not a number in range.
         Expired: ``now`` is at or past it, leeway included (RFC 7519 section 4.1.4).
     """
-    expires_at = _required(_timestamp(claims, "exp"))
+    expires_at = _timestamp(claims.get("exp"))
     if now >= expires_at + leeway:
         raise Expired
     return expires_at
@@ -125,9 +116,9 @@ def read_lifetime(claims: Claims, now: float, leeway: float, max_age: float | No
         NotYetValid: One of the two lies more than the leeway ahead.
         TooOld: It was issued more than ``max_age`` seconds ago, leeway included.
     """
-    issued_at = _required(_timestamp(claims, "iat"))
-    not_before = _timestamp(claims, "nbf")
-    counts_from = issued_at if not_before is None else max(issued_at, not_before)
+    issued_at = counts_from = _timestamp(claims.get("iat"))
+    if claims.get("nbf") is not None:
+        counts_from = max(counts_from, _timestamp(claims["nbf"]))
     if counts_from > now + leeway:
         raise NotYetValid
     if max_age is not None and now >= issued_at + max_age + leeway:
@@ -143,11 +134,11 @@ def read_text(claims: Claims, name: str) -> str | None:
             and log lines.
     """
     value = claims.get(name)
-    if value is None or value == "":
+    if value is None:
         return None
     if type(value) is not str or not value.isprintable():
         raise InvalidClaim
-    return value
+    return value or None
 
 
 def read_email(claims: Claims) -> str | None:

@@ -55,7 +55,11 @@ Given = str | bytes | type[InvalidToken] | None
 """The assertion of a request, why it cannot be one, or None where there is none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# The two that follow are not frozen: one is made for each request that is refused, and each token that is verified, and
+# that takes a frozen one twice as long.
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
 class Pass:
     """The request goes to the application.
 
@@ -71,7 +75,7 @@ class Pass:
 NOBODY = Pass(identity=None, token=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Refusal:
     """The request is answered here.
 
@@ -94,22 +98,31 @@ Decision = Pass | Refusal | Lacking
 NO_ANSWERS: Answers = MappingProxyType({})
 
 
-class _Remembered:
-    """A verified token: what its signature proved, and what policies said of it for as long as that holds."""
+class _Remembered(Pass):
+    """A verified token: what its signature proved, and what policies said of it for as long as that holds.
 
-    __slots__ = (
-        *("passing", "proof", "snapshot", "source", "valid_from", "valid_until"),
-        *("meets", "stands_until", "verdicts"),
-    )
+    It is its own permission to pass; the application is shown the identity in it, and nothing else.
+    """
 
-    def __init__(self, proof: Proof, token: str | bytes, source: KeySource, snapshot: KeySnapshot) -> None:
-        self.proof = proof
-        self.passing = Pass(identity=proof.identity, token=token)
+    __slots__ = ("key", "snapshot", "source", "stands_until", "suffices_for", "valid_from", "valid_until", "verdicts")
+
+    identity: Identity
+    token: str | bytes
+
+    def __init__(
+        self,
+        token: str | bytes,
+        proof: Proof,
+        key: Key,
+        source: KeySource,
+        snapshot: KeySnapshot,
+    ) -> None:
+        self.token = token
+        self.identity, self.valid_from, self.valid_until = proof
+        self.key = key
         self.source = source
         self.snapshot = snapshot
-        self.valid_from = proof.valid_from
-        self.valid_until = proof.valid_until
-        self.meets: Requirement | None = None  # the last one whose audience it was found to be for
+        self.suffices_for: Requirement | None = None  # the last one that asks no more than such a token
         self.stands_until = -math.inf  # when its bearer is due to be looked up again, seconds since the epoch
         self.verdicts: Verdicts | None = None  # most tokens are never asked about by a policy
 
@@ -160,54 +173,28 @@ class Gate:
         # The usual request: a token that was verified before, asked again for everything that may have changed since.
         # What is too long to be one is not even looked up: that alone would take as long as a refusal.
         is_one = token is not None and (isinstance(token, type) or len(token) <= MAX_TOKEN)
-        entry = self._recall(requirement, token, now) if is_one else None
-        if entry is not None:
-            if not (requirement.policies or self._asks_each_time):
-                return entry.passing
-            outcome = self._admit(requirement, entry, now, answers, facts)
-            if isinstance(outcome, Pass) or not (requirement.access is Access.PUBLIC or requirement.may_open):
-                return outcome
-        return self._decide(requirement, token, entry, now, cookies, answers, facts)
-
-    def _recall(self, requirement: Requirement, token: Given, now: float) -> _Remembered | None:
-        """A token that was verified before, if everything that its signature does not prove holds still."""
-        entry = self._memory.get(token)  # type: ignore[arg-type]  # a class is in no memory
-        if entry is None or not entry.valid_from <= now < entry.valid_until:
-            return None
-        snapshot = entry.source.snapshot
-        if snapshot is not entry.snapshot and not self._still_holds(entry, snapshot):
-            return None
-        if entry.meets is not requirement:
-            audience = entry.proof.identity.audience
-            for accepted in requirement.audiences:
-                if accepted.isdisjoint(audience):
-                    return None
-            entry.meets = requirement
-        return entry
-
-    def _decide(
-        self,
-        requirement: Requirement,
-        token: Given,
-        entry: _Remembered | None,
-        now: float,
-        cookies: Sequence[str | bytes],
-        answers: Answers,
-        facts: Facts,
-    ) -> Decision:
+        entry = self._memory.get(token) if is_one else None  # type: ignore[arg-type]  # a class is in no memory
+        if (
+            entry is not None
+            and entry.suffices_for is requirement
+            and entry.snapshot is entry.source.snapshot
+            and entry.valid_from <= now < entry.valid_until
+        ):
+            return entry
         if requirement.refusal is not None:
             return Refusal(error=requirement.refusal())
-        is_open = self._admission.opens(requirement, facts)
-        if token is None and not cookies:
-            return NOBODY if is_open or requirement.access is Access.OPTIONAL else Refusal(error=NoToken())
         if token is None:
-            outcome = self._try_each(requirement, cookies, now, answers, facts)
+            outcome = self._try_each(requirement, cookies, now, answers, facts) if cookies else None
         elif isinstance(token, type):
             outcome = Refusal(error=token())
         else:
             outcome = self._judge(requirement, token, entry, now, answers, facts)
-        if is_open and not isinstance(outcome, Pass):
+        if isinstance(outcome, Pass):
+            return outcome
+        if requirement.may_open and self._admission.opens(requirement, facts):
             return NOBODY  # nobody is refused, and nothing is fetched for it
+        if outcome is None:
+            return NOBODY if requirement.access is Access.OPTIONAL else Refusal(error=NoToken())
         return outcome
 
     def _try_each(
@@ -216,7 +203,7 @@ class Gate:
         """Find the first good one of several cookies: path-scoped ones come in pairs."""
         failed: Decision = Refusal(error=NoToken())
         for token in cookies:
-            outcome = self._judge(requirement, token, self._recall(requirement, token, now), now, answers, facts)
+            outcome = self._judge(requirement, token, self._memory.get(token), now, answers, facts)
             if isinstance(outcome, Pass):
                 return outcome
             if _rank(outcome) > _rank(failed):
@@ -232,8 +219,31 @@ class Gate:
         answers: Answers,
         facts: Facts,
     ) -> Decision:
-        found = entry or self._verify(requirement, token, now, answers)
-        return self._admit(requirement, found, now, answers, facts) if isinstance(found, _Remembered) else found
+        """Decide over somebody who brought one token."""
+        if entry is None or not self._holds(entry, requirement, now):
+            found = self._verify(requirement, token, now, answers)
+            if not isinstance(found, _Remembered):
+                return found
+            entry = found
+        if requirement.policies or self._asks_each_time:
+            return self._admit(requirement, entry, now, answers, facts)
+        entry.suffices_for = requirement
+        return entry
+
+    @staticmethod
+    def _holds(entry: _Remembered, requirement: Requirement, now: float) -> bool:
+        """Ask everything again that may have changed since a token was verified."""
+        if not entry.valid_from <= now < entry.valid_until:
+            return False
+        snapshot = entry.source.snapshot
+        if snapshot is None:
+            return False
+        if snapshot is not entry.snapshot:
+            if snapshot.keys.get(entry.key.kid) != entry.key:  # a key that is removed takes its tokens along
+                return False
+            entry.snapshot = snapshot
+        audience = entry.identity.audience
+        return not any(accepted.isdisjoint(audience) for accepted in requirement.audiences)
 
     def _verify(
         self, requirement: Requirement, token: str | bytes, now: float, answers: Answers
@@ -249,14 +259,11 @@ class Gate:
         except InvalidToken as error:
             kind = type(error)
         else:
-            return self._remember(proof, token, source, snapshot)
+            entry = _Remembered(token, proof, key, source, snapshot)
+            self._memory.put(token, entry, 2 * len(token) + _ENTRY_WEIGHT)
+            return entry
         # Made anew: what was raised holds the token in its frames.
         return Refusal(error=DuplicateToken() if kind in _UNREADABLE and is_joined(token) else kind())
-
-    def _remember(self, proof: Proof, token: str | bytes, source: KeySource, snapshot: KeySnapshot) -> _Remembered:
-        entry = _Remembered(proof, token, source, snapshot)
-        self._memory.put(token, entry, 2 * len(token) + _ENTRY_WEIGHT)
-        return entry
 
     def _admit(
         self, requirement: Requirement, entry: _Remembered, now: float, answers: Answers, facts: Facts
@@ -267,26 +274,25 @@ class Gate:
             if standing is not None:
                 return standing
         if not requirement.policies:
-            return entry.passing
+            return entry
         if entry.verdicts is None:
             entry.verdicts = {}
-        identity, token = entry.proof.identity, entry.passing.token or ""
-        found = self._admission.admit(requirement, identity, token, entry.verdicts, answers, facts)
+        found = self._admission.admit(requirement, entry.identity, entry.token, entry.verdicts, answers, facts)
         if isinstance(found, Refused):
-            return Refusal(error=found, passing=entry.passing)
-        return found or entry.passing
+            return Refusal(error=found, passing=entry)
+        return found or entry
 
     def _stands(
         self, requirement: Requirement, entry: _Remembered, now: float, answers: Answers
     ) -> Refusal | LackingProfile | None:
         """Ask whether a session was ended; None where it stands."""
-        identity, every = entry.proof.identity, self._standing.revalidate_every
+        identity, every = entry.identity, self._standing.revalidate_every
         error = self._standing.objection(identity) if self._standing.objection is not None else None
         if error is not None:
             return Refusal(error=error)
         if every is None or not self._standing.is_due(identity, entry.stands_until, now):
             return None
-        lacking = LackingProfile(identity=identity, token=entry.passing.token or "")
+        lacking = LackingProfile(identity=identity, token=entry.token)
         answer = self._admission.known(lacking, answers)
         if answer is None:  # on public paths nobody is waited for
             return None if requirement.access is Access.PUBLIC else lacking
@@ -294,17 +300,6 @@ class Gate:
             return Refusal(error=why_unknown(answer))
         entry.stands_until = answer.profile.fetched_at + every
         return None
-
-    @staticmethod
-    def _still_holds(entry: _Remembered, snapshot: KeySnapshot | None) -> bool:
-        """Ask whether the key that verified a token is still published: a removed one takes its tokens along."""
-        if snapshot is None:
-            return False
-        key: Key | None = snapshot.keys.get(entry.proof.key.kid)
-        if key != entry.proof.key:
-            return False
-        entry.snapshot = snapshot
-        return True
 
 
 def _without_key(lacking: LackingKey, answers: Answers) -> Refusal | LackingKey:

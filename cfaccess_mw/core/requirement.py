@@ -46,6 +46,8 @@ class Requirement:
         if not self.audiences:
             raise ValueError("a requirement has at least one set of audiences")
 
+        if self.access is Access.PUBLIC:
+            object.__setattr__(self, "may_open", True)
         needs = Need.NOTHING
         for policies in self.policies:
             needs |= needs_of(policies)

@@ -1,7 +1,6 @@
 """Is this token good? The checks of specification section 1 in their order; the first failure wins."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -32,37 +31,34 @@ class KeySource(Protocol):
         """The current keys, or None where there are none to be had yet, or any more."""
 
 
-# The two that follow are not frozen: they are made for each new token, and that is faster.
+Proof = tuple[Identity, float, float]
+"""What a signature proved: who is asking, and from when until when the token counts, in seconds since the epoch, with
+leeway and ``max_age``."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Proof:
-    """What a signature proved.
+class Candidate(Parts):
+    """A token that is well-formed and says that it is for us; no signature was checked yet.
+
+    It is filled in as the token is read: there is one for each that is verified, and several objects would take longer
+    than what is asked of them.
 
     Attributes:
-        identity: Who is asking.
-        key: The key that verified the token.
-        valid_from: Seconds since the epoch from which the token counts, leeway included.
-        valid_until: Seconds since the epoch at which it ends counting, leeway and ``max_age`` included.
+        kid: The key that it names.
+        issuer: The team that it names.
+        audience: The AUD tags that it names.
+        expires_at: Seconds since the epoch.
+        claims: All that it says.
+        token: The assertion itself.
     """
 
-    identity: Identity
-    key: Key
-    valid_from: float
-    valid_until: float
+    __slots__ = ("audience", "claims", "expires_at", "issuer", "kid", "token")
 
-
-@dataclass(slots=True, kw_only=True)
-class Candidate:
-    """A token that is well-formed and says that it is for us; no signature was checked yet."""
-
-    token: str | bytes = field(repr=False)
-    parts: Parts = field(repr=False)
+    token: str | bytes
     kid: str
     issuer: str
-    audience: tuple[str, ...] = field(repr=False)
+    audience: tuple[str, ...]
     expires_at: float
-    claims: Mapping[str, Any] = field(repr=False)
+    claims: dict[str, Any]
 
 
 class Verifier:
@@ -107,29 +103,25 @@ class Verifier:
         Raises:
             InvalidToken: Its subclass says which check failed.
         """
-        parts = take_apart(token)
-        kid = self._headers.get(parts.header) or self._unproven.get(parts.header)
+        candidate = take_apart(token, Candidate)
+        candidate.token = token
+        header = candidate.header
+        kid = self._headers.get(header) or self._unproven.get(header)
         if kid is None:
-            kid = read_key_id(parts.header)
-            self._unproven.put(parts.header, kid, len(parts.header))
+            kid = read_key_id(header)
+            self._unproven.put(header, kid, len(header))
+        candidate.kid = kid
         try:
-            claims = decode_json_object(parts.payload)
+            candidate.claims = claims = decode_json_object(candidate.payload)
         except ValueError as error:
             raise BadPayload from error
         issuer = self._issuers.get(read_issuer(claims))
         if issuer is None:
             raise WrongIssuer
-        audience = read_audience(claims, audiences)
-        expires_at = read_expiry(claims, now, self._leeway)
-        return Candidate(
-            token=token,
-            parts=parts,
-            kid=kid,
-            issuer=issuer,
-            audience=audience,
-            expires_at=expires_at,
-            claims=claims,
-        )
+        candidate.issuer = issuer
+        candidate.audience = read_audience(claims, audiences)
+        candidate.expires_at = read_expiry(claims, now, self._leeway)
+        return candidate
 
     def prove(self, candidate: Candidate, key: Key, now: float) -> Proof:
         """Check the signature, then everything else that the same bytes say.
@@ -142,30 +134,26 @@ class Verifier:
         Raises:
             InvalidToken: Its subclass says which check failed.
         """
-        parts, claims = candidate.parts, candidate.claims
-        if not key.verifies(parts.signature, parts.signing_input):
+        if not key.verifies(candidate.signature, candidate.signing_input):
             raise BadSignature
-        self._headers.put(parts.header, candidate.kid, len(parts.header))
+        if self._headers.get(candidate.header) is None:
+            self._headers.put(candidate.header, candidate.kid, len(candidate.header))
+        claims = candidate.claims
         check_type(claims)
         issued_at, counts_from = read_lifetime(claims, now, self._leeway, self._max_age)
         email, subject, common_name = read_email(claims), read_text(claims, "sub"), read_text(claims, "common_name")
-        identity = Draft(
-            principal=read_principal(email, subject, common_name, certificates=self._certificates),
-            email=email,
-            subject=subject or "",
-            common_name=common_name,
-            country=read_text(claims, "country"),
-            issuer=candidate.issuer,
-            audience=candidate.audience,
-            issued_at=issued_at,
-            expires_at=candidate.expires_at,
-            nonce=read_text(claims, "identity_nonce"),
-            key_thumbprint=key.thumbprint,
-            payload=parts.payload,
-            token=candidate.token,
-            lookup=self._lookups.get(candidate.issuer),
-        ).sealed()
-        ends = candidate.expires_at
+        made = Draft(candidate.payload, candidate.token, self._lookups.get(candidate.issuer))
+        made.kind, made.id = read_principal(email, subject, common_name, certificates=self._certificates)
+        made.email = email
+        made.subject = subject or ""
+        made.common_name = common_name
+        made.country = read_text(claims, "country")
+        made.issuer = candidate.issuer
+        made.audience = candidate.audience
+        made.issued_at = issued_at
+        made.expires_at = ends = candidate.expires_at
+        made.nonce = read_text(claims, "identity_nonce")
+        made.key_thumbprint = key.thumbprint
         if self._max_age is not None:
             ends = min(ends, issued_at + self._max_age)
-        return Proof(identity=identity, key=key, valid_from=counts_from - self._leeway, valid_until=ends + self._leeway)
+        return made.sealed(), counts_from - self._leeway, ends + self._leeway

@@ -186,7 +186,10 @@ def _take_apart(token: str) -> Parts:
     header, _, payload = signing_input.partition(b".")
     if len(header) > MAX_HEADER:
         raise OversizedToken
+    parts = Parts()
+    parts.header, parts.signing_input = header, signing_input
     try:
-        return Parts(header, decode_base64url(payload), decode_base64url(signature), signing_input)
+        parts.payload, parts.signature = decode_base64url(payload), decode_base64url(signature)
     except ValueError as error:
         raise BadEncoding from error
+    return parts

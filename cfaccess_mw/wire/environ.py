@@ -20,9 +20,6 @@ _OURS = ("REMOTE_USER", "AUTH_TYPE", ASSERTION_KEY, EMAIL_KEY)
 # Headers of which middlewares make the mount.
 _MOUNT_KEYS = ("HTTP_X_FORWARDED_PREFIX", "HTTP_X_SCRIPT_NAME", "HTTP_X_FORWARDED_SCRIPT_NAME")
 
-# Where servers put the request target as it came (gunicorn; uWSGI, mod_wsgi, waitress and Werkzeug).
-_RAW_TARGETS = ("RAW_URI", "REQUEST_URI")
-
 
 class EnvironReader:
     """Reads and cleans WSGI environs.
@@ -71,12 +68,12 @@ class EnvironReader:
             return None
 
     def raw_target(self, environ: Environ) -> str | None:
-        """The request target as it came, without its query, where the server tells."""
-        for key in _RAW_TARGETS:
-            target = environ.get(key)
-            if target:
-                return str(target).partition("?")[0]
-        return None
+        """The request target as it came, without its query, where the server tells.
+
+        gunicorn calls it ``RAW_URI``; uWSGI, mod_wsgi, waitress and Werkzeug ``REQUEST_URI``.
+        """
+        target: str | None = environ.get("RAW_URI") or environ.get("REQUEST_URI")
+        return target.partition("?")[0] if target else None
 
     def raw_path(self, environ: Environ) -> bytes | None:
         """The same as bytes."""

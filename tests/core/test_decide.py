@@ -316,7 +316,7 @@ class TestMemory:
         assert world.decide(TOKEN, None, cookies=[b"x", token]) is first
         assert world.decide(TOKEN, token) is first
 
-    def test_the_usual_request_is_three_calls(self, world: World) -> None:
+    def test_the_usual_request_is_two_calls(self, world: World) -> None:
         token = world.user()
         world.decide(TOKEN, token)
         calls: list[str] = []
@@ -330,7 +330,7 @@ class TestMemory:
             world.gate.decide(TOKEN, token, NOW)
         finally:
             sys.setprofile(None)
-        assert calls == ["Gate.decide", "Gate._recall", "Memory.get"]
+        assert calls == ["Gate.decide", "Memory.get"]
 
 
 class TestLacking:

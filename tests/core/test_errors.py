@@ -209,6 +209,6 @@ def test_nothing_on_the_way_shows_the_token_in_its_repr(issuer: Issuer, snapshot
     signed = issuer.user(f"{SECRET}@example.com", audience=AUD, sub=SECRET, custom={SECRET: SECRET})
     verifier = Verifier({ISSUER: Held(snapshot)}, leeway=30, max_age=None, certificates=False)
     candidate = verifier.read(signed, (frozenset({AUD}),), NOW)
-    proof = verifier.prove(candidate, snapshot.keys[candidate.kid], NOW)
-    shown = f"{candidate!r} {candidate.parts!r} {proof!r} {proof.identity} {verifier!r} {vars(verifier)!r} {snapshot!r}"
+    identity, *times = verifier.prove(candidate, snapshot.keys[candidate.kid], NOW)
+    shown = f"{candidate!r} {identity!r} {identity} {times} {verifier!r} {vars(verifier)!r} {snapshot!r}"
     assert not [part for part in (SECRET, *signed.split(".")) if part in shown]

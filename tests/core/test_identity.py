@@ -171,7 +171,7 @@ def test_a_verified_identity_is_looked_up_at_its_own_team(issuer: Issuer, snapsh
     verifier = Verifier(sources, leeway=30, max_age=None, certificates=False, lookups=lookups)
     token = issuer.user(audience=AUD)
     candidate = verifier.read(token, (frozenset({AUD}),), NOW)
-    identity = verifier.prove(candidate, snapshot.keys[candidate.kid], NOW).identity
+    identity, *_ = verifier.prove(candidate, snapshot.keys[candidate.kid], NOW)
     with pytest.raises(SessionEnded):
         identity.profile_blocking()
     assert (team.asked, other.asked) == ([(token, identity)], [])

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from cfaccess_mw.core.errors import BadSignature, InvalidToken
 from cfaccess_mw.core.token import is_joined
-from cfaccess_mw.core.verifier import Proof, Verifier
+from cfaccess_mw.core.verifier import Verifier
 from tests.fuzz.reading import refused_unless
-from tests.tokens import AUD, ISSUER, NOW, OTHER_AUD
+from tests.tokens import AUD, ISSUER, NOW, OTHER_AUD, Proof
 
 if TYPE_CHECKING:
     from cfaccess_mw.core.keys import Key
@@ -56,7 +56,7 @@ def verify(token: str | bytes) -> Proof | str:
         candidate = VERIFIER.read(token, (frozenset({AUD, OTHER_AUD}),), NOW)
         if candidate.kid != KID:
             return "unknown-key"
-        return VERIFIER.prove(candidate, KEY, NOW)
+        return Proof(*VERIFIER.prove(candidate, KEY, NOW))
     except InvalidToken as refusal:
         return BadSignature.code if isinstance(refusal, BadSignature) else refusal.code
 

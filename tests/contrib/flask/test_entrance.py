@@ -78,7 +78,8 @@ def test_what_handlers_see(make: Make, team: Team, protect_all: bool, path: str,
     app.add_url_rule("/asked", "asked", login_required(lambda: dict(shown())))
     tokens = {"through-access": team.token(), "with-another's": team.token(audience=OTHER_AUD)}
     headers = {**FORGED, **(with_token(tokens[came]) if came in tokens else {})}
-    answer = app.test_client().get(path, headers=headers, environ_overrides={"REMOTE_USER": "forged-eve"})
+    overrides = {"REMOTE_USER": "forged-eve"}
+    answer = app.test_client().get(path, headers=headers, environ_overrides=overrides, buffered=True)
     if came == "through-access":
         assert answer.json == somebody(team)
     elif path == "/open":
