@@ -2,7 +2,9 @@
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import make_dataclass
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 from benchmarks.figures import Line, Section
@@ -14,6 +16,7 @@ from benchmarks.processes import probed
 _GOAL, _OWN_GOAL = 80.0, 10.0  # milliseconds
 _LATER = ("httpx", "anyio", "starlette")  # what must not come before it is needed
 _DOORS = (("flask", "cfaccess_mw.wsgi"), ("starlette.applications", "cfaccess_mw.asgi"))
+_FIELDS = (("one", int), ("two", int), ("three", int))
 _PEERS = (("flask", "jwt"), ("flask", "joserfc.jwt"), ("flask", "cryptography.hazmat.primitives.asymmetric.rsa"))
 
 
@@ -32,6 +35,7 @@ def run(options: Options) -> Iterator[Section]:
             if is_ours:
                 accounts = [_account(application, module, Path(folder)) for _ in range(options.repeats)]
                 times += _shares(took, accounts, own_goal=None if goal is None else _OWN_GOAL)
+                times.append(_values(samples[0]["values"], options.repeats))
             sizes.append(Line.of(name, [sample["bytes"] / 2**20 for sample in samples], "MiB", ours=is_ours))
     yield Section(title="Import, in processor time", lines=tuple(times))
     yield Section(title="Memory of an import", lines=tuple(sizes))
@@ -62,6 +66,17 @@ def _shares(took: list[float], accounts: list[str], *, own_goal: float | None) -
     others = [(1 - share) * one for one in took]
     yield Line.of("  of which our own modules", own, "ms", ours=True, goal=own_goal)
     yield Line.of("  of which our dependencies and the standard library", others, "ms", ours=True)
+
+
+def _values(count: int, repeats: int) -> Line:
+    """What the interpreter takes to make so many frozen dataclasses, whatever else their modules do."""
+    taken = []
+    for _ in range(2 * repeats):
+        start = process_time()
+        for _ in range(count):
+            make_dataclass("Value", _FIELDS, frozen=True, slots=True, kw_only=True)
+        taken.append(1_000 * (process_time() - start))
+    return Line.of(f"    as many frozen dataclasses as are among them ({count}), of three fields each", taken, "ms")
 
 
 def shares(account: str) -> tuple[float, float]:

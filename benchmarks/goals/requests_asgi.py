@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks.certs import serving
 from benchmarks.figures import Line, Section, lines_of
+from benchmarks.floors import AsgiByHand
 from benchmarks.measure import Contender, Race, Spread, Take, awaiting, race
 from benchmarks.options import Options
 from benchmarks.ours import asgi_door
@@ -30,7 +31,8 @@ def run(options: Options) -> Iterator[Section]:
         applications: dict[str, Any] = {
             "bare Starlette": bare,
             "a class that only passes on": PassingOn(bare),
-            "the floor: headers looked at, scope copied": Looking(bare),
+            "headers looked at, scope copied, nothing checked": Looking(bare),
+            "every promise kept, in one function": AsgiByHand(asgi_door(bare, subject)),
             OURS: asgi_door(bare, subject),
             "BaseHTTPMiddleware that only passes on": BasePassingOn(bare),
         }

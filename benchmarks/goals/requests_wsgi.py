@@ -6,6 +6,7 @@ from typing import Any
 
 from benchmarks.certs import serving
 from benchmarks.figures import Section, lines_of
+from benchmarks.floors import WsgiByHand
 from benchmarks.goals.requests_asgi import added
 from benchmarks.measure import Contender, Take, calling, race
 from benchmarks.options import Options
@@ -31,7 +32,8 @@ def run(options: Options) -> Iterator[Section]:
         applications: dict[str, Any] = {
             "bare Flask": bare,
             "a wrapper that only passes on": PassingOn(bare),
-            "the floor: environ copied": Looking(bare),
+            "environ copied, nothing checked": Looking(bare),
+            "every promise kept, in one function": WsgiByHand(AccessMiddleware(bare, **subject.options, rules=rules)),
             OURS: AccessMiddleware(bare, **subject.options, rules=rules),
         }
         if options.peers:

@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks.certs import serving
 from benchmarks.figures import Section, lines_of
+from benchmarks.floors import strictly
 from benchmarks.goals.remembered import BATCH, copies
 from benchmarks.measure import WARM, Contender, Take, awaiting, calling, race
 from benchmarks.options import Options
@@ -28,10 +29,15 @@ def run(options: Options) -> Iterator[Section]:
     """Measure both."""
     subject = options.subject()
     with ExitStack() as stack:
-        floor = Contender(
-            name="the floor: read and verified, nothing checked", take=_texts(raw.whole(subject), subject)
+        floor = Contender(name="read and verified, nothing checked", take=_texts(raw.whole(subject), subject))
+        by_hand = Contender(
+            name="every promise kept, in one function",
+            take=calling(
+                strictly(subject)[1], lambda times: [bytes(bytearray(token)) for token in subject.pool(_POOL)[:times]]
+            ),
+            most=MOST,
         )
-        contenders = [_raw(subject), floor, *_ours(subject, stack)]
+        contenders = [_raw(subject), floor, by_hand, *_ours(subject, stack)]
         remarks: list[str] = []
         if options.peers:
             certs = stack.enter_context(serving(subject))
@@ -51,11 +57,16 @@ def run(options: Options) -> Iterator[Section]:
         pictured=True,
     )
     reading = Contender(
-        name="the floor of all but garbage: read",
+        name="read, nothing checked",
         take=calling(raw.read, copies(subject.token.encode())),
         most=BATCH,
     )
-    found = race([_raw(subject), reading, *_refusals(subject)], rounds=options.rounds)
+    by_hand = Contender(
+        name="read with every check, in one function",
+        take=calling(strictly(subject)[0], copies(subject.token.encode())),
+        most=BATCH,
+    )
+    found = race([_raw(subject), reading, by_hand, *_refusals(subject)], rounds=options.rounds)
     yield Section(
         title="One refusal, no signature computed", base="RSAPublicKey.verify alone", lines=tuple(lines_of(found)[1:])
     )

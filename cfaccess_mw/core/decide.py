@@ -254,7 +254,7 @@ class Gate:
             snapshot = source.snapshot
             key = snapshot.keys.get(candidate.kid) if snapshot is not None else None
             if snapshot is None or key is None:
-                return _without_key(LackingKey(issuer=candidate.issuer, kid=candidate.kid), answers)
+                return _without_key(LackingKey(candidate.issuer, candidate.kid), answers)
             proof = self._verifier.prove(candidate, key, now)
         except InvalidToken as error:
             kind = type(error)

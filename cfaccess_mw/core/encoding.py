@@ -67,6 +67,7 @@ _decoder = json.JSONDecoder(
 
 
 _WHITESPACE = " \t\n\r"  # RFC 8259 section 2, and no other
+_NOTHING_OPENED = bytes(set(range(256)) - set(b"[{"))  # without these, there is a byte for each level that may be there
 
 
 def decode_json_object(text: bytes) -> dict[str, Any]:
@@ -82,7 +83,7 @@ def decode_json_object(text: bytes) -> dict[str, Any]:
         value = None  # raised outside of this block: these errors keep the whole text, and chained ones end in logs
     if type(value) is not dict or end != len(document):
         raise ValueError("not a strict JSON object")
-    if text.count(b"{") + text.count(b"[") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+    if len(text.translate(None, _NOTHING_OPENED)) > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         raise ValueError("not a strict JSON object: nested too deeply")
     return value
 

@@ -5,19 +5,19 @@ what we stand on; to make a path cheaper is to lower its bound here. Python 3.11
 later ones save by inlining comprehensions (PEP 709).
 """
 
-REMEMBERED_IN_CORE = 6
+REMEMBERED_IN_CORE = 5
 """``Gate.decide`` about a remembered token."""
 
-ASGI_REQUEST = 39
+ASGI_REQUEST = 36
 """One whole request with a remembered token and a path seen before, some five calls of the test itself included."""
 
-WSGI_REQUEST = 35
+WSGI_REQUEST = 32
 """The same."""
 
-UNSEEN_IN_CORE = 122
+UNSEEN_IN_CORE = 106
 """``Gate.decide`` about a token not seen before, whose key was used before."""
 
-REFUSED = {"garbage": 29, "unknown kid": 70, "wrong issuer": 56, "wrong audience": 59, "expired": 63}
+REFUSED = {"garbage": 25, "unknown kid": 62, "wrong issuer": 50, "wrong audience": 53, "expired": 56}
 """``Gate.decide`` about bad tokens; no signature is computed for any."""
 
 CACHED_PATH = 3

@@ -30,7 +30,8 @@ class Visitor:
 
     def __init__(self, running: Running) -> None:
         self._running = running
-        self._client = httpx.Client(trust_env=False, timeout=20)
+        # A connection for each request: one that is kept may be closed by the server just when it is used again.
+        self._client = httpx.Client(trust_env=False, timeout=20, limits=httpx.Limits(max_keepalive_connections=0))
 
     def sign_in(self, email: str) -> None:
         """Come by way of the login page."""
