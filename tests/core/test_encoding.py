@@ -41,6 +41,13 @@ def test_one_character_outside_the_alphabet_spoils_a_segment(length: int) -> Non
                 decode_base64url(segment)
 
 
+@pytest.mark.parametrize("position", range(5))
+def test_four_of_them_are_not_passed_over_either(position: int) -> None:
+    for byte in set(range(256)) - set(ALPHABET.encode()):
+        with pytest.raises(ValueError, match=r"base64url"):
+            decode_base64url(b"A" * position + bytes([byte]) * 4 + b"A" * (4 - position))
+
+
 @pytest.mark.parametrize("prefix", [b"", b"AAAA", b"A" * 16_000])
 def test_of_all_last_characters_only_the_canonical_ones_are_read(prefix: bytes) -> None:
     for body in (b"A", b"AA"):
