@@ -14,6 +14,7 @@ from benchmarks.ours import Held
 from benchmarks.subject import Subject
 from cfaccess_mw.asgi import DOOR_KEY, IDENTITY_KEY
 from cfaccess_mw.asgi import AccessMiddleware as AsgiMiddleware
+from cfaccess_mw.core.decide import Pass
 from cfaccess_mw.core.encoding import decode_base64url, decode_json_object
 from cfaccess_mw.core.identity import Draft, Identity
 from cfaccess_mw.core.token import read_key_id
@@ -39,8 +40,11 @@ class _ByHand:
         self._tokens: dict[Any, Any] = {}
 
     def _met(self, path: Any, token: Any, requirement: Any) -> Any:
+        gate = self.door.protection.gate
+        if not isinstance(gate.decide(requirement, token, time()), Pass):
+            raise Unexpected
         self._requirements[path] = requirement
-        entry = self._tokens[token] = self.door.protection.gate.decide(requirement, token, time())
+        entry = self._tokens[token] = gate._memory.get(token)
         return entry
 
 

@@ -55,11 +55,7 @@ Given = str | bytes | type[InvalidToken] | None
 """The assertion of a request, why it cannot be one, or None where there is none."""
 
 
-# The two that follow are not frozen: one is made for each request that is refused, and each token that is verified, and
-# that takes a frozen one twice as long.
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
     """The request goes to the application.
 
@@ -75,9 +71,9 @@ class Pass:
 NOBODY = Pass(identity=None, token=None)
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True)
 class Refusal:
-    """The request is answered here.
+    """The request is answered here. Not frozen: one is made for each such request, and that is faster.
 
     Attributes:
         error: Why, with status, code and public text.
@@ -98,16 +94,13 @@ Decision = Pass | Refusal | Lacking
 NO_ANSWERS: Answers = MappingProxyType({})
 
 
-class _Remembered(Pass):
-    """A verified token: what its signature proved, and what policies said of it for as long as that holds.
+class _Remembered:
+    """A verified token: what its signature proved, and what policies said of it for as long as that holds."""
 
-    It is its own permission to pass; the application is shown the identity in it, and nothing else.
-    """
-
-    __slots__ = ("key", "snapshot", "source", "stands_until", "suffices_for", "valid_from", "valid_until", "verdicts")
-
-    identity: Identity
-    token: str | bytes
+    __slots__ = (
+        *("identity", "key", "passing", "snapshot", "source", "token", "valid_from", "valid_until"),
+        *("stands_until", "suffices_for", "verdicts"),
+    )
 
     def __init__(
         self,
@@ -119,6 +112,7 @@ class _Remembered(Pass):
     ) -> None:
         self.token = token
         self.identity, self.valid_from, self.valid_until = proof
+        self.passing = Pass(identity=self.identity, token=token)
         self.key = key
         self.source = source
         self.snapshot = snapshot
@@ -180,7 +174,7 @@ class Gate:
             and entry.snapshot is entry.source.snapshot
             and entry.valid_from <= now < entry.valid_until
         ):
-            return entry
+            return entry.passing
         if requirement.refusal is not None:
             return Refusal(error=requirement.refusal())
         if token is None:
@@ -228,7 +222,7 @@ class Gate:
         if requirement.policies or self._asks_each_time:
             return self._admit(requirement, entry, now, answers, facts)
         entry.suffices_for = requirement
-        return entry
+        return entry.passing
 
     @staticmethod
     def _holds(entry: _Remembered, requirement: Requirement, now: float) -> bool:
@@ -274,13 +268,13 @@ class Gate:
             if standing is not None:
                 return standing
         if not requirement.policies:
-            return entry
+            return entry.passing
         if entry.verdicts is None:
             entry.verdicts = {}
         found = self._admission.admit(requirement, entry.identity, entry.token, entry.verdicts, answers, facts)
         if isinstance(found, Refused):
-            return Refusal(error=found, passing=entry)
-        return found or entry
+            return Refusal(error=found, passing=entry.passing)
+        return found or entry.passing
 
     def _stands(
         self, requirement: Requirement, entry: _Remembered, now: float, answers: Answers

@@ -14,7 +14,7 @@ ASGI_REQUEST = 36
 WSGI_REQUEST = 32
 """The same."""
 
-UNSEEN_IN_CORE = 106
+UNSEEN_IN_CORE = 107
 """``Gate.decide`` about a token not seen before, whose key was used before."""
 
 REFUSED = {"garbage": 25, "unknown kid": 62, "wrong issuer": 50, "wrong audience": 53, "expired": 56}

@@ -74,7 +74,7 @@ def test_only_what_was_met_before_passes(subject: Subject, path: str) -> None:
         scopes(subject, token, path)(1)[0] for token in (subject.token, subject.forged["expired"].decode())
     )
     asyncio.run(by_hand(request, None, None))
-    with pytest.raises(AttributeError):  # a refusal is no permission to pass
+    with pytest.raises(Unexpected):
         asyncio.run(by_hand(other, None, None))
     by_hand._keys.attention_at = 0.0
     with pytest.raises(Unexpected):
