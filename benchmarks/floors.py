@@ -164,7 +164,8 @@ def strictly(subject: Subject) -> tuple[Callable[[bytes], object], Callable[[byt
         for when in (began, before):
             if type(when) is not int or not 0 <= when <= now + 30:
                 raise Unexpected
-        made = Draft(payload, token, None)
+        made = Draft()
+        made._text, made._assertion, made._team = payload, token, None
         texts = [claims.get(name) for name in ("email", "sub", "common_name", "country", "identity_nonce")]
         for text in texts:
             if text is not None and (type(text) is not str or not text.isprintable()):

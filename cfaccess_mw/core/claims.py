@@ -117,8 +117,9 @@ def read_lifetime(claims: Claims, now: float, leeway: float, max_age: float | No
         TooOld: It was issued more than ``max_age`` seconds ago, leeway included.
     """
     issued_at = counts_from = _timestamp(claims.get("iat"))
-    if claims.get("nbf") is not None:
-        counts_from = max(counts_from, _timestamp(claims["nbf"]))
+    not_before = claims.get("nbf")
+    if not_before is not None and _timestamp(not_before) > counts_from:
+        counts_from = not_before
     if counts_from > now + leeway:
         raise NotYetValid
     if max_age is not None and now >= issued_at + max_age + leeway:

@@ -6,8 +6,9 @@ everything but the waiting is the same for blocking and asynchronous servers.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 from cfaccess_mw.core.admission import (
     NO_FACTS,
@@ -55,8 +56,7 @@ Given = str | bytes | type[InvalidToken] | None
 """The assertion of a request, why it cannot be one, or None where there is none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pass:
+class Pass(NamedTuple):
     """The request goes to the application.
 
     Attributes:
@@ -65,7 +65,11 @@ class Pass:
     """
 
     identity: Identity | None
-    token: str | bytes | None = field(repr=False)
+    token: str | bytes | None
+
+    def __repr__(self) -> str:
+        """Without the token: a ``repr`` ends in logs."""
+        return f"<Pass {self.identity!r}>"
 
 
 NOBODY = Pass(identity=None, token=None)
@@ -112,7 +116,7 @@ class _Remembered:
     ) -> None:
         self.token = token
         self.identity, self.valid_from, self.valid_until = proof
-        self.passing = Pass(identity=self.identity, token=token)
+        self.passing = Pass(self.identity, token)
         self.key = key
         self.source = source
         self.snapshot = snapshot

@@ -27,11 +27,6 @@ class Draft:
 
     A frozen dataclass sets each of its fields the long way round. This is set like any object and then sealed, which
     takes a fraction of the time, for each token that is verified.
-
-    Args:
-        payload: The verified bytes, from which claims are read.
-        token: The assertion.
-        lookup: Who knows more of its bearer.
     """
 
     # The last three are no fields of an identity: whoever turns identities into dictionaries shows fields.
@@ -54,10 +49,9 @@ class Draft:
     nonce: str | None
     key_thumbprint: str
 
-    def __init__(self, payload: bytes, token: str | bytes, lookup: ProfileLookup | None) -> None:
-        self._text = payload
-        self._assertion = token
-        self._team = lookup
+    _text: bytes
+    _assertion: str | bytes
+    _team: ProfileLookup | None
 
     def sealed(self) -> "Identity":
         """The identity; nothing of it can be set any more."""

@@ -142,7 +142,9 @@ class Verifier:
         check_type(claims)
         issued_at, counts_from = read_lifetime(claims, now, self._leeway, self._max_age)
         email, subject, common_name = read_email(claims), read_text(claims, "sub"), read_text(claims, "common_name")
-        made = Draft(candidate.payload, candidate.token, self._lookups.get(candidate.issuer))
+        made = Draft()
+        made._text, made._assertion = candidate.payload, candidate.token
+        made._team = self._lookups.get(candidate.issuer)
         made.kind, made.id = read_principal(email, subject, common_name, certificates=self._certificates)
         made.email = email
         made.subject = subject or ""
