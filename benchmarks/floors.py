@@ -4,7 +4,7 @@ What happens otherwise is an error here: nobody should protect anything with the
 paths could reach at most that keeps every promise and gives up every division into parts.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from time import monotonic, time
 from typing import Any
 
@@ -14,8 +14,9 @@ from benchmarks.ours import Held
 from benchmarks.subject import Subject
 from cfaccess_mw.asgi import DOOR_KEY, IDENTITY_KEY
 from cfaccess_mw.asgi import AccessMiddleware as AsgiMiddleware
-from cfaccess_mw.core.decide import Pass
+from cfaccess_mw.core.decide import Pass, Refusal
 from cfaccess_mw.core.encoding import decode_base64url, decode_json_object
+from cfaccess_mw.core.errors import Expired
 from cfaccess_mw.core.identity import Draft, Identity
 from cfaccess_mw.core.token import read_key_id
 from cfaccess_mw.wire.current import current
@@ -129,35 +130,35 @@ class WsgiByHand(_ByHand):
         return _Body(body, identity)
 
 
-def strictly(subject: Subject) -> tuple[Callable[[bytes], object], Callable[[bytes], Identity]]:
-    """Functions that read a token, and that read and verify one and say who it is, without leaving out a check."""
-    headers: dict[bytes, str] = {}
-    source, audiences = Held(subject.snapshot), frozenset({subject.audience})
-    issuers = {subject.issuer.iss: source}
-    remembered: dict[bytes, Identity] = {}
+class CoreByHand:
+    """The core: a token is read, verified and remembered, and one that has expired is refused."""
 
-    def read(token: bytes) -> Any:
-        if len(token) > _LONGEST or not token.isascii():
-            raise Unexpected
-        first = token.find(b".")
-        second = token.find(b".", first + 1)
-        if second < 0 or token.find(b".", second + 1) >= 0 or first > 1_024:
-            raise Unexpected
-        payload, signature = decode_base64url(token[first + 1 : second]), decode_base64url(token[second + 1 :])
-        kid = headers.get(token[:first])
-        if kid is None:
-            kid = headers[token[:first]] = read_key_id(token[:first])
-        claims = decode_json_object(payload)
-        audience, ends = claims["aud"], claims["exp"]
-        if claims["iss"] not in issuers or type(audience) is not list or audiences.isdisjoint(audience):
-            raise Unexpected
-        if type(ends) is not int or not 0 <= ends <= 253402300799 or time() >= ends + 30:
-            raise Unexpected
-        return kid, claims, payload, signature, token[:second]
+    def __init__(self, subject: Subject) -> None:
+        self._source, self._audiences = Held(subject.snapshot), frozenset({subject.audience})
+        self._issuers = {subject.issuer.iss: self._source}
+        self._headers: dict[bytes, str] = {}
+        self._tokens: dict[bytes, tuple[object, ...]] = {}
 
-    def verify(token: bytes) -> Identity:
-        kid, claims, payload, signature, signed = read(token)
-        key = issuers[claims["iss"]].snapshot.keys[kid]  # type: ignore[union-attr]  # a subject has keys
+    def forget(self) -> None:
+        """Forget the tokens."""
+        self._tokens.clear()
+
+    def refuse(self, token: bytes) -> Refusal:
+        """The answer to one that is not let in."""
+        if self._tokens.get(token) is not None:
+            raise Unexpected
+        try:
+            self._read(token)
+        except Unexpected:
+            return Refusal(error=Expired())  # without the token, which is in the frames of what was caught
+        raise Unexpected
+
+    def verify(self, token: bytes) -> Identity:
+        """Whose it is that was not seen before."""
+        if self._tokens.get(token) is not None:
+            raise Unexpected
+        kid, claims, payload, signature, signed = self._read(token)
+        key = self._issuers[claims["iss"]].snapshot.keys[kid]  # type: ignore[union-attr]  # a subject has keys
         began, before, now = claims["iat"], claims.get("nbf", 0), time()
         if not key.verifies(signature, signed) or claims["type"] != "app":
             raise Unexpected
@@ -176,7 +177,25 @@ def strictly(subject: Subject) -> tuple[Callable[[bytes], object], Callable[[byt
         made.kind, made.id = ("user", subject_id) if made.common_name is None else ("service", made.common_name)
         made.subject, made.issuer, made.audience = subject_id or "", claims["iss"], tuple(claims["aud"])
         made.issued_at, made.expires_at, made.key_thumbprint = began, claims["exp"], key.thumbprint
-        identity = remembered[token] = made.sealed()
+        identity = made.sealed()
+        self._tokens[token] = (Pass(identity, token), key, max(began, before) - 30, claims["exp"] + 30, self._source)
         return identity
 
-    return read, verify
+    def _read(self, token: bytes) -> Any:
+        if len(token) > _LONGEST or not token.isascii():
+            raise Unexpected
+        first = token.find(b".")
+        second = token.find(b".", first + 1)
+        if second < 0 or token.find(b".", second + 1) >= 0 or first > 1_024:
+            raise Unexpected
+        payload, signature = decode_base64url(token[first + 1 : second]), decode_base64url(token[second + 1 :])
+        kid = self._headers.get(token[:first])
+        if kid is None:
+            kid = self._headers[token[:first]] = read_key_id(token[:first])
+        claims = decode_json_object(payload)
+        audience, ends = claims["aud"], claims["exp"]
+        if claims["iss"] not in self._issuers or type(audience) is not list or self._audiences.isdisjoint(audience):
+            raise Unexpected
+        if type(ends) is not int or not 0 <= ends <= 253402300799 or time() >= ends + 30:
+            raise Unexpected
+        return kid, claims, payload, signature, token[:second]

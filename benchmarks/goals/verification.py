@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.certs import serving
 from benchmarks.figures import Section, lines_of
-from benchmarks.floors import strictly
+from benchmarks.floors import CoreByHand
 from benchmarks.goals.remembered import BATCH, copies
 from benchmarks.measure import WARM, Contender, Take, awaiting, calling, race
 from benchmarks.options import Options
@@ -30,13 +30,7 @@ def run(options: Options) -> Iterator[Section]:
     subject = options.subject()
     with ExitStack() as stack:
         floor = Contender(name="read and verified, nothing checked", take=_texts(raw.whole(subject), subject))
-        by_hand = Contender(
-            name="every promise kept, in one function",
-            take=calling(
-                strictly(subject)[1], lambda times: [bytes(bytearray(token)) for token in subject.pool(_POOL)[:times]]
-            ),
-            most=MOST,
-        )
+        by_hand = _by_hand(subject)
         contenders = [_raw(subject), floor, by_hand, *_ours(subject, stack)]
         remarks: list[str] = []
         if options.peers:
@@ -62,8 +56,8 @@ def run(options: Options) -> Iterator[Section]:
         most=BATCH,
     )
     by_hand = Contender(
-        name="read with every check, in one function",
-        take=calling(strictly(subject)[0], copies(subject.token.encode())),
+        name="an expired one read with every check, in one function",
+        take=calling(CoreByHand(subject).refuse, copies(subject.forged["expired"])),
         most=BATCH,
     )
     found = race([_raw(subject), reading, by_hand, *_refusals(subject)], rounds=options.rounds)
@@ -80,6 +74,16 @@ def _texts(verify: Callable[[str], object], subject: Subject) -> Take:
     tokens = [token.decode() for token in subject.pool(_POOL)]
     verify(tokens[0])  # one that refuses good tokens is not measured
     return calling(verify, lambda times: (tokens * (times // len(tokens) + 1))[:times])
+
+
+def _by_hand(subject: Subject) -> Contender:
+    core, tokens = CoreByHand(subject), subject.pool(_POOL)
+
+    def supply(times: int) -> list[bytes]:
+        core.forget()
+        return [bytes(bytearray(token)) for token in tokens[:times]]
+
+    return Contender(name="every promise kept, in one function", take=calling(core.verify, supply), most=MOST)
 
 
 def _ours(subject: Subject, stack: ExitStack) -> list[Contender]:

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from benchmarks.floors import AsgiByHand, Unexpected, WsgiByHand, strictly
+from benchmarks.floors import AsgiByHand, CoreByHand, Unexpected, WsgiByHand
 from benchmarks.ours import asgi_door
 from benchmarks.subject import Subject
 from benchmarks.traffic import environs, scopes
 from cfaccess_mw import current_identity
+from cfaccess_mw.core.decide import Refusal
 from cfaccess_mw.core.encoding import decode_base64url, decode_json_object
 from cfaccess_mw.wsgi import AccessMiddleware
 
@@ -83,12 +84,15 @@ def test_only_what_was_met_before_passes(subject: Subject, path: str) -> None:
 
 @pytest.mark.parametrize("wrong", ["garbage: no token at all", "wrong issuer", "wrong audience", "expired"])
 def test_what_is_read_by_hand_is_read_with_every_check(subject: Subject, wrong: str) -> None:
-    read, verify = strictly(subject)
-    identity = verify(subject.token.encode())
+    core = CoreByHand(subject)
+    token = subject.token.encode()
+    identity = core.verify(token)
     payload = decode_base64url(subject.token.split(".")[1].encode())
     assert dict(identity.claims) == decode_json_object(payload)
     assert identity.email == identity.claims["email"]
-    assert read(subject.token.encode())
-    for check in (read, verify):
+    assert isinstance(core.refuse(subject.forged[wrong]), Refusal)
+    for check, given in ((core.verify, subject.forged[wrong]), (core.verify, token), (core.refuse, token)):
         with pytest.raises(Unexpected):
-            check(subject.forged[wrong])
+            check(given)
+    core.forget()
+    assert core.verify(token) == identity
