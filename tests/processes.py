@@ -1,11 +1,10 @@
 """Is a process of another program up yet, and where may it listen?"""
 
 import socket
-import time
 from contextlib import suppress
 from subprocess import Popen
 
-PATIENCE = 30.0  # seconds for a server to come up on a busy machine
+from tests.eventually import eventually
 
 
 def free_port() -> int:
@@ -16,9 +15,10 @@ def free_port() -> int:
 
 def listens(process: Popen[bytes], port: int) -> bool:
     """Wait until a process takes connections at a port of 127.0.0.1; False where it ended, or takes too long."""
-    deadline = time.monotonic() + PATIENCE
-    while process.poll() is None and time.monotonic() < deadline:
+
+    def answers() -> bool:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return True
-        time.sleep(0.02)  # between tries to connect: nothing tells us when a foreign process listens
-    return False
+            return process.poll() is None
+        return False
+
+    return eventually(answers, unless=lambda: process.poll() is not None)

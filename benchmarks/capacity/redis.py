@@ -16,7 +16,8 @@ class Rates:
     """What one worker does.
 
     Attributes:
-        poll_every: Seconds for which it waits for news; then it asks how many entries there are.
+        poll_every: Seconds for which it waits for news; then it asks how many entries there are, or whether the last
+            still stands.
         read_every: Seconds after which it reads all entries again, on average.
         revocations: How many entries there are.
         lookups: How many people a second it looks up, as far as it does not remember them.
@@ -57,8 +58,8 @@ def burden(workers: int, rates: Rates) -> Burden:
     timing = Timing()
     pages = 1 + rates.revocations // _PAGE
     a_worker = (
-        2 / rates.poll_every  # XREAD, XLEN
-        + (2 + pages) / rates.read_every  # XLEN, MEMORY USAGE, XRANGE
+        2 / rates.poll_every  # XREAD, and XLEN or XRANGE
+        + (3 + pages) / rates.read_every  # XLEN, MEMORY USAGE, XRANGE, GETRANGE
         + 2 / (timing.lifetime * timing.ahead)  # its keys: GETRANGE, and at worst EVAL
         + rates.lookups * (1 + rates.new)  # GETRANGE, and SET
     )

@@ -11,6 +11,7 @@ import click
 
 from cfaccess_mw.cli.doctor_configuration import examine_configuration, examine_rules
 from cfaccess_mw.cli.doctor_environment import examine_environment
+from cfaccess_mw.cli.doctor_fleet import examine_fleet
 from cfaccess_mw.cli.documents import read_token, warn_of_history
 from cfaccess_mw.cli.findings import Finding, Level, as_data, as_line, mistaken, status_of
 from cfaccess_mw.cli.mistakes import told_as_mistakes
@@ -48,7 +49,8 @@ def doctor(
 ) -> None:
     """Look for what is wrong, and say what mends it, in one line each.
 
-    The environment, the configuration, its rules, whether the team can be reached, its keys and this machine's clock;
+    The environment, the configuration, its rules, whether the team can be reached, its keys and this machine's clock,
+    and the fleet if there is one;
     with --origin, whether the application answers somebody who did not come through Access. Exits with 1 if something
     is wrong, with 2 if the configuration cannot be used at all, and with 3 if somebody cannot be reached and nothing
     else is wrong as far as can be known.
@@ -93,6 +95,7 @@ def examine(
     yield from examine_rules(settings)
     sources = keys_of(settings)
     yield from examine_teams(settings, sources)
+    yield from examine_fleet(settings)
     if token is not None:
         try:
             yield examine_token(judge(token, settings, sources, settings.audiences))

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import click
 
-from cfaccess_mw.cli.mistakes import NotSo, Unreachable, needing, told_as_mistakes
+from cfaccess_mw.cli.mistakes import Mistake, NotSo, Unreachable, needing, told_as_mistakes
 from cfaccess_mw.cli.options import examples, json_option
 from cfaccess_mw.cli.rendering import as_json_text, columns, shown
 from cfaccess_mw.cli.times import from_now, in_utc
@@ -84,6 +84,15 @@ def _moment(_: click.Context, __: click.Parameter, text: str | None) -> float | 
 @click.option("--undo", is_flag=True, help="Take back what is revoked for whom is named, or by --id.")
 @click.option("--id", "name", metavar="ID", help="One revocation, with --undo.")
 @click.option("--fleet", metavar="URL", help=f"Where Redis or Valkey is.  [default: {_VARIABLE}, or the configuration]")
+@click.option(
+    "--wait",
+    "within",
+    metavar="SECONDS",
+    type=click.FloatRange(0, 60),
+    default=3,
+    show_default=True,
+    help="How long a worker may take to confirm; 0 where none runs.",
+)
 @click.option("--namespace", metavar="NAME", help="Of the fleet.  [default: as configured, or cfaccess]")
 @click.option("--config", metavar="FILE", type=click.Path(), help="A .toml file with the fleet.")
 @json_option
@@ -98,12 +107,13 @@ def revoke(
     undo: bool,
     name: str | None,
     fleet: str | None,
+    within: float,
     namespace: str | None,
     config: str | None,
     as_json: bool,
     **named: str | None,
 ) -> None:
-    """End sessions in every worker of a fleet, within a second.
+    """End sessions in every worker of a fleet, within a second, and see that a worker has taken it.
 
     Cloudflare knows nothing of it: end the session there first, or whoever is still signed in there is given another
     token at once. By default only sessions up to now (and half a minute, for clocks that differ) are ended.
@@ -123,12 +133,33 @@ def revoke(
             _show(found.revocations(), as_json=as_json)
             return
         if undo:
-            _show_undone(_undo(found, whom, name), as_json=as_json)
-            return
-        subject, value = whom or ("", "")
-        who: dict[str, Any] = {_ARGUMENTS[subject]: value or True}
-        made = found.revoke(**who, lasts=lasts, block=block, issued_before=all_before)
-    click.echo(as_json_text(_as_data(made)) if as_json else f"revoked: {_in_words(made)}")
+            undone = _undo(found, whom, name)
+            mistake = _unconfirmed(found, undone[-1], undone=True, within=within)
+            _show_undone(undone, as_json=as_json, is_confirmed=mistake is None)
+        else:
+            subject, value = whom or ("", "")
+            who: dict[str, Any] = {_ARGUMENTS[subject]: value or True}
+            made = found.revoke(**who, lasts=lasts, block=block, issued_before=all_before)
+            mistake = _unconfirmed(found, made, undone=False, within=within)
+            _show_made(made, as_json=as_json, is_confirmed=mistake is None)
+    if mistake is not None:
+        raise mistake
+
+
+def _unconfirmed(fleet: "Fleet", made: Revocation, *, undone: bool, within: float) -> Mistake | None:
+    """Wait for a worker; return what is to be said where none has taken what was written."""
+    said = fleet.confirm(made, undone=undone, within=within) if within else "confirmed"
+    if said == "another-secret":
+        return NotSo(
+            "fleet: secret: is not the one that the workers of this fleet use, and none has taken what was written; "
+            "give theirs, in their order, and say it again"
+        )
+    if said == "unconfirmed":
+        return Unreachable(
+            f"fleet: no worker has taken what was written within {within:g} seconds: none runs, or none knows the "
+            "secret that signs here, the first one; see cfaccess doctor, or give --wait 0 where none is to run"
+        )
+    return None
 
 
 # By what a revocation names whom, and what the argument of Fleet.revoke is called.
@@ -178,7 +209,9 @@ def _check_argument(url: str) -> None:
         has_password = "@" in urlsplit(url).netloc
     except ValueError:
         has_password = False  # whoever reads it as a fleet's address says what is wrong with it
-    if has_password or re.search(r"[?&](secret|password)=", url):
+    # Taken apart as it will be read: names may be percent-encoded.
+    names = [name.lower() for name, _ in parse_qsl(url.partition("?")[2], keep_blank_values=True)]
+    if has_password or any("secret" in name or "password" in name for name in names):
         raise ConfigurationError(
             f"fleet: is {shape(url)} with a password, which everybody here could read; put it into {_VARIABLE}"
         )
@@ -219,12 +252,18 @@ def _show(revocations: Sequence[Revocation], *, as_json: bool) -> None:
         click.echo("\n".join(columns(rows)))
 
 
-def _show_undone(undone: Sequence[Revocation], *, as_json: bool) -> None:
+def _show_made(made: Revocation, *, as_json: bool, is_confirmed: bool) -> None:
+    said = "revoked" if is_confirmed else "written"
+    click.echo(as_json_text(_as_data(made)) if as_json else f"{said}: {_in_words(made)}")
+
+
+def _show_undone(undone: Sequence[Revocation], *, as_json: bool, is_confirmed: bool) -> None:
     if as_json:
         click.echo(as_json_text([_as_data(one) for one in undone]))
         return
+    said = "undone" if is_confirmed else "undoing written"
     for one in undone:
-        click.echo(f"undone: {_in_words(one)}")
+        click.echo(f"{said}: {_in_words(one)}")
 
 
 def _name(one: Revocation) -> str:

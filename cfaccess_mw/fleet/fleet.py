@@ -10,21 +10,21 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from random import SystemRandom
 from typing import Any, TypeVar
 
 from cfaccess_mw.core.errors import ConfigurationError
 from cfaccess_mw.core.shape import shape
 from cfaccess_mw.core.sharing import SUBJECTS, KeepsKeys, Revocation, Revocations, read_value
-from cfaccess_mw.core.sharing_options import FleetOptions, read_fleet_options
-from cfaccess_mw.fleet.client import TROUBLE, Client, check_client, connect, time_of
+from cfaccess_mw.fleet.client import TROUBLE
+from cfaccess_mw.fleet.connections import connections_of
 from cfaccess_mw.fleet.errors import FleetError
 from cfaccess_mw.fleet.keys import Keys
-from cfaccess_mw.fleet.ledger import TOO_MANY, Ledger
+from cfaccess_mw.fleet.ledger import TOO_MANY, Ledger, Undone
 from cfaccess_mw.fleet.lookups import PATIENCE, Fetch, SharedLookups
+from cfaccess_mw.fleet.marks import Confirmation, Marks, name_of
 from cfaccess_mw.fleet.member import Member
 from cfaccess_mw.fleet.orders import LASTS, Orders, read_subject
 from cfaccess_mw.fleet.sealing import Refused, Seal
@@ -50,6 +50,8 @@ class Fleet:
 
     Attributes:
         options: All of them.
+        connections: The ways to Redis.
+        marks: What its workers leave there for each other.
         state: What is known at the moment.
         worker: Who keeps it up to date; None where nobody needs it.
         namespace: What its names in Redis begin with.
@@ -60,29 +62,20 @@ class Fleet:
     """
 
     def __init__(self, url: Any, /, **options: Any) -> None:
-        self._client: Client | None = None
-        if isinstance(url, str | Mapping | FleetOptions):
-            self.options = _with(url, options)
-            self._is_ours = True
-            if "+cluster" not in self.options.url:  # that of a cluster connects as it is made
-                connect(self.options, timeout=self.options.timeout).close()
-        else:
-            check_client(url)
-            self._is_ours = False
-            self._client = url
-            self.options = read_fleet_options({"url": "redis://", **options})
+        self.connections = connections_of(url, options)
+        self.options = self.connections.options
         self.namespace = self.options.namespace
         self.state = State(self.options)
         self.worker: Worker | None = None
         self.random: Callable[[], float] = SystemRandom().random
-        self._sealing = self._seal("revocations")
+        self._sealing = self.seal("revocations")
         self.stream = f"{self.namespace}:revocations"
         self._ledger = Ledger(self._sealing, self.stream)
-        self._keys = Keys(self._seal("keys"), self.namespace, refuse=lambda reason: self.refuse("keys", reason))
+        self._keys = Keys(self.seal("keys"), self.namespace, refuse=lambda reason: self.refuse("keys", reason))
+        self.marks = Marks(self.seal("mark"), differ=self._differ, refuse=lambda reason: self.refuse("mark", reason))
         self._members: weakref.WeakSet[Member] = weakref.WeakSet()
         self._complained: dict[tuple[str, str], float] = {}
-        self._given_up = False
-        self._was_heard = False
+        self._given_up = self._was_heard = False
         self._start_over()
         _alive.add(self)
 
@@ -163,6 +156,25 @@ class Fleet:
         """
         return self._order(lambda orders: orders.revocations())
 
+    def confirm(self, made: Revocation, *, undone: bool = False, within: float = 3) -> Confirmation:
+        """Wait until a worker has taken a revocation, or the word that one was undone.
+
+        It is for a process that takes no part itself, such as a shell: it is left open whether its own worker counts.
+
+        Args:
+            made: The revocation; of several, the last.
+            undone: Whether it was undone, not made.
+            within: For how many seconds at most. A worker that is connected takes a fraction of one.
+
+        Returns:
+            ``confirmed``: one has. ``another-secret``: none has, and those that work here have another secret.
+            ``unconfirmed``: none has, as far as is known; none runs, say, or none knows the secret that signs here.
+        """
+        name = name_of(Undone(id=made.id, until=made.until) if undone else made)
+        with suppress(FleetError):
+            return self.ask(lambda store: self.marks.wait(store, name, within))
+        return "unconfirmed"
+
     def health(self) -> FleetHealth:
         """How this process and its fleet are; cheap enough for a health check."""
         if self.worker is None:  # after a fork, say: who is not ready is sent nothing but probes
@@ -216,8 +228,8 @@ class Fleet:
         """See :meth:`Member.lookups`."""
         return SharedLookups(
             fetch,
-            store=self._brief_store,
-            seal=self._seal("who"),
+            store=lambda: self.connections.store(PATIENCE),
+            seal=self.seal("who"),
             namespace=self.namespace,
             lasts=lasts,
             refuse=lambda reason: self.refuse("lookups", reason),
@@ -238,53 +250,46 @@ class Fleet:
             if self.worker is worker:
                 self.worker = None
 
-    @contextmanager
-    def connected(self) -> Iterator[Client]:
-        """A client whose answers may take as long as is waited for news."""
-        if self._client is not None:
-            yield self._client
-            return
-        client = connect(self.options, timeout=self.options.poll_every + self.options.timeout)
-        try:
-            yield client
-        finally:
-            client.close()
-
-    def rest_of(self, client: Client) -> float:
-        """For how many seconds to wait for news: less than the client waits for an answer."""
-        patience = time_of(client) or self.options.poll_every
-        return min(self.options.poll_every, max(patience - self.options.timeout, patience / 2))
-
-    def take(self, entries: Iterable[bytes]) -> None:
+    def take(self, entries: Iterable[bytes]) -> list[str]:
         """Take entries as they are found in Redis, and forget what has ended.
+
+        Returns:
+            The names of those that are new here.
 
         Raises:
             Refused: There are more than can be known.
         """
-        refused: list[str] = []
+        refused, taken = list[str](), list[str]()
         with self._ledger_lock:
             now = time.time()
             changed = self._ledger.forget_ended(now)
             for written in entries:
                 try:
-                    changed = self._ledger.take(written, now) or changed
+                    if self._ledger.take(written, now):
+                        taken.append(name_of(self._ledger.entries[written]))
                 except Refused as reason:
                     refused.append(reason.reason)
-            if changed:
+            if changed or taken:
                 self.state.revoked = Revocations.of(self._ledger.standing())
             count = self.state.revoked.count
-        if changed:
+        if changed or taken:
             self.tell("revocations-changed", logging.INFO, {"revocations": count})
         for name in dict.fromkeys(refused):
             self.refuse("revocations", name)
         if TOO_MANY in refused:  # of those that are left out, one may be the one that matters
             raise Refused(TOO_MANY)
+        return taken
 
-    def missing(self, seen: set[bytes]) -> list[bytes]:
-        """What is known here and does not stand in Redis any more; whatever loses revocations may lose keys too."""
+    def known(self) -> frozenset[bytes]:
+        """The entries that are known here; all of them were written before."""
+        with self._ledger_lock:
+            return frozenset(self._ledger.entries)
+
+    def missing(self, known: Iterable[bytes], seen: set[bytes]) -> list[bytes]:
+        """What was known before Redis was read, and does not stand there; what loses revocations may lose keys too."""
         self._keys.look_again()
         with self._ledger_lock:
-            return [written for written in self._ledger.entries if written not in seen]
+            return [written for written in known if written not in seen and written in self._ledger.entries]
 
     def exchange_keys(self, store: Store) -> None:
         """Give the keys that are held here, and take those that are not."""
@@ -342,7 +347,12 @@ class Fleet:
     def _is_needed(self) -> bool:
         return any(not member.is_resting for member in self._members)  # under the lock
 
-    def _seal(self, purpose: str) -> Seal:
+    def _differ(self, reason: str) -> None:
+        self.state.differ()
+        self.refuse("secret", reason)
+
+    def seal(self, purpose: str) -> Seal:
+        """What signs and checks the values of one purpose."""
         return Seal(self.options.secrets, purpose=purpose, namespace=self.namespace)
 
     def _note(self, written: Iterable[bytes]) -> None:
@@ -351,42 +361,32 @@ class Fleet:
             self.take(written)
 
     def _order(self, say: Callable[[Orders], T]) -> T:
+        return self.ask(lambda store: say(Orders(store, self._sealing)))
+
+    def ask(self, say: Callable[[Store], T]) -> T:
+        """Ask Redis, each question for ``timeout`` at most.
+
+        Raises:
+            FleetError: It did not answer, or not as it should.
+        """
         try:
-            return say(Orders(Store(self._brief_client(self.options.timeout), self.namespace), self._sealing))
+            return say(self.connections.store(self.options.timeout))
         except TROUBLE as error:
             reason = type(error).__name__
         except Refused as refused:
             reason = refused.reason
         raise FleetError(reason)
 
-    def _brief_store(self) -> Store:
-        return Store(self._brief_client(PATIENCE), self.namespace)
-
-    def _brief_client(self, timeout: float) -> Client:
-        """A client for single questions, made once; those of the library may be used by many threads."""
-        if self._client is not None:
-            return self._client
-        client = self._brief.get(timeout)
-        if client is None:
-            client = self._brief.setdefault(timeout, connect(self.options, timeout=timeout))
-        return client
-
     def _start_over(self) -> None:
         self._lock = threading.RLock()  # whoever listens may come back
         self._ledger_lock = threading.Lock()
-        self._brief: dict[float, Client] = {}
+        self.connections.start_over()
         self.worker = None
 
     def after_fork(self) -> None:
         """Go on in a child process, which has no thread but this; what the parent knew is known."""
         self._start_over()
         self.state.revoked = Revocations.of(self._ledger.standing())
-
-
-def _with(url: str | Mapping[str, Any] | FleetOptions, options: Mapping[str, Any]) -> FleetOptions:
-    if isinstance(url, FleetOptions):
-        return replace(url, **options)
-    return read_fleet_options({"url": url, **options} if isinstance(url, str) else {**url, **options})
 
 
 def _after_fork() -> None:

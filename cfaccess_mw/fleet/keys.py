@@ -63,6 +63,16 @@ class Keys:
             except ANSWERED as error:  # not everybody may do everything; revocations, and other teams, go on
                 self._refuse(type(error).__name__)
 
+    def fetched_at(self, store: Store, url: str) -> float | None:
+        """When the keys of a URL that stand in Redis were fetched, in seconds since the epoch; None where none do.
+
+        Raises:
+            Refused: They were not written by one of us.
+        """
+        place = self.place(url)
+        seen = store.get(place, _MOST_BYTES)
+        return None if seen is None else _fetched_at(self._seal.open(place, seen), url)
+
     def _exchange(self, store: Store, keeper: KeepsKeys, place: str) -> None:
         ours = keeper.export(self._wall())
         if ours is None:

@@ -4,6 +4,7 @@ import math
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final, cast
 
 from cfaccess_mw.core.errors import ConfigurationError
@@ -11,7 +12,7 @@ from cfaccess_mw.core.shape import shape
 from cfaccess_mw.core.sharing import SUBJECTS, Revocation, Subject
 from cfaccess_mw.fleet.ledger import LONGEST, MOST, Ledger, Undone, read, standing
 from cfaccess_mw.fleet.sealing import Refused, Seal
-from cfaccess_mw.fleet.store import Entry, Store
+from cfaccess_mw.fleet.store import MARK_BYTES, Entry, Store
 
 LASTS: Final = 31 * 86_400  # seconds: no session of Cloudflare Access is longer than a month
 LONGEST_LASTS: Final = 400 * 86_400
@@ -115,6 +116,11 @@ class Orders:
         known = [entry for _, entry in self._entries()]
         return tuple(one for one in standing(known) if one.until > now)
 
+    def count(self) -> tuple[int, int]:
+        """How many revocations hold, and how many entries are not taken."""
+        refused = self._store.entry_count() - len(self._entries())
+        return len(self.revocations()), max(0, refused)
+
     def _clean(self, now: float) -> list[Revocation | Undone]:
         """Take away what has ended, and what stands there twice; return the rest."""
         seen: dict[Revocation | Undone, None] = {}
@@ -129,6 +135,8 @@ class Orders:
 
     def _entries(self) -> list[tuple[Any, Revocation | Undone]]:
         found: list[tuple[Entry, Revocation | Undone]] = []
+        with suppress(Refused):
+            self._is_obeyed = not self._seal.is_out_of_reach(self._store.get(self._store.mark, MARK_BYTES) or b"")
         for place, written in self._store.all_entries():
             self._is_obeyed = self._is_obeyed and not self._seal.is_out_of_reach(written)
             try:

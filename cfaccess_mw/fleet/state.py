@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from cfaccess_mw.core.errors import Refused, RevocationsUnavailable, SessionRevoked
 from cfaccess_mw.core.identity import Identity
@@ -21,10 +21,13 @@ class FleetHealth:
             it has not answered yet.
         ready: Whether requests with a token are answered. False where Redis was lost for longer than ``lost_after``, or
             has never answered, and ``when_lost`` is ``refuse``.
-        degraded: Whether Redis does not answer, whatever follows from that.
+        degraded: Whether Redis does not answer, or somebody with another secret works here; whatever follows from that.
         heard_ago: Seconds since Redis last answered; None where it never did.
         revocations: How many are known.
         reason: The class of the last trouble with Redis; None while there is none.
+        same_secret: False where, within the last minutes, something stood in Redis in the place of the mark that all
+            workers leave which was not written with a secret of this process: the others do not take what is revoked
+            here, or somebody tampers with Redis.
     """
 
     state: Literal["connected", "lost", "never"]
@@ -33,6 +36,10 @@ class FleetHealth:
     heard_ago: float | None
     revocations: int
     reason: str | None
+    same_secret: bool = True
+
+
+_DIFFERS: Final = 300.0  # seconds; twice as long as any worker waits before it looks again
 
 
 class State:
@@ -60,6 +67,11 @@ class State:
         self.counts_until = -math.inf if self._is_strict else math.inf
         self.heard_at = -math.inf
         self.reason: str | None = None
+        self._differs_until = -math.inf
+
+    def differ(self) -> None:
+        """Note that somebody else seems to have another secret."""
+        self._differs_until = self._clock() + _DIFFERS
 
     def hear(self, asked_at: float) -> None:
         """Note an answer, by when it was asked for: it may have waited for us."""
@@ -85,11 +97,13 @@ class State:
         now = self._clock()
         heard_ago = None if self.heard_at == -math.inf else max(0.0, now - self.heard_at)
         is_well = heard_ago is not None and self.reason is None and heard_ago <= self._usual
+        is_same = now >= self._differs_until
         return FleetHealth(
             state="connected" if is_well else "never" if heard_ago is None else "lost",
             ready=now < self.counts_until,
-            degraded=not is_well,
+            degraded=not (is_well and is_same),
             heard_ago=heard_ago,
             revocations=self.revoked.count,
             reason=self.reason,
+            same_secret=is_same,
         )

@@ -2,6 +2,7 @@
 
 ==============================  ============  ======================================================================
 ``<namespace>:revocations``     stream        an entry for each revocation, and for each that was undone
+``<namespace>:mark``            string        that a worker is there, and which entries were taken last
 ``<namespace>:restoring``       string        who writes back what Redis has lost, for some seconds
 ``<namespace>:keys:<digest>``   string        the keys of a team, as ``Refresher.export`` gives them
 ``<namespace>:who:<digest>``    string        what ``get-identity`` said to a token
@@ -12,7 +13,7 @@ what is asked for again, so that no message can be lost.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from cfaccess_mw.fleet.client import ANSWERED, Client
@@ -35,6 +36,8 @@ redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1
 """
 
+MARK_BYTES: Final = 8_192  # of a mark; ours have 5,000 at most
+
 Entry = tuple[bytes, bytes]
 """Where an entry stands in the stream, and what was written there; empty where it has another form than ours."""
 
@@ -52,9 +55,12 @@ class Store:
         self._client = client
         self._most_bytes = most_bytes
         self.revocations = f"{namespace}:revocations"
+        self.mark = f"{namespace}:mark"
         self._restoring = f"{namespace}:restoring"
+        self._nothing = f"{namespace}:nothing"  # where nobody writes
 
-    def _ask(self, *command: object) -> Any:
+    def ask(self, *command: object) -> Any:
+        """Give Redis one command; with one key at most, so that a cluster takes it."""
         return self._client.execute_command(*command)
 
     # Revocations
@@ -70,7 +76,7 @@ class Store:
         found: list[Entry] = []
         after = "-"
         while True:
-            page = _entries(self._ask("XRANGE", self.revocations, after, "+", "COUNT", _PAGE))
+            page = _entries(self.ask("XRANGE", self.revocations, after, "+", "COUNT", _PAGE))
             found += page
             if len(page) < _PAGE:
                 return found
@@ -78,9 +84,7 @@ class Store:
 
     def next_entries(self, after: bytes, wait: float) -> list[Entry]:
         """Wait for entries behind one, for so many seconds at most."""
-        reply = self._ask(
-            "XREAD", "COUNT", _PAGE, "BLOCK", max(1, int(wait * 1000)), "STREAMS", self.revocations, after
-        )
+        reply = self.ask("XREAD", "COUNT", _PAGE, "BLOCK", max(1, int(wait * 1000)), "STREAMS", self.revocations, after)
         if not reply:
             return []
         # RESP2: a list of pairs. RESP3: a mapping, whose value may be a list of lists.
@@ -89,25 +93,29 @@ class Store:
 
     def entry_count(self) -> int:
         """How many entries there are."""
-        return int(self._ask("XLEN", self.revocations))
+        return int(self.ask("XLEN", self.revocations))
+
+    def holds(self, place: bytes) -> bool:
+        """Whether there still is an entry in a place."""
+        return bool(self.ask("XRANGE", self.revocations, place, place))
 
     def add(self, written: Iterable[bytes]) -> None:
         """Add entries."""
         for one in written:
-            self._ask("XADD", self.revocations, "*", _FIELD, one)
+            self.ask("XADD", self.revocations, "*", _FIELD, one)
 
     def delete(self, places: Iterable[bytes]) -> None:
         """Take entries away."""
         for place in places:
-            self._ask("XDEL", self.revocations, place)
+            self.ask("XDEL", self.revocations, place)
 
     def may_restore(self, seconds: float) -> bool:
         """Whether nobody else writes back what was lost; he is not asked to for so many seconds."""
-        return bool(self._ask("SET", self._restoring, b"1", "NX", "PX", int(seconds * 1000)))
+        return bool(self.ask("SET", self._restoring, b"1", "NX", "PX", int(seconds * 1000)))
 
     def _size(self) -> int:
         try:
-            return int(self._ask("MEMORY USAGE", self.revocations) or 0)
+            return int(self.ask("MEMORY USAGE", self.revocations) or 0)
         except ANSWERED:  # not everybody may ask, and not every engine answers
             return 0
 
@@ -120,7 +128,7 @@ class Store:
             Refused: It is longer, or something else than a value.
         """
         try:
-            value = as_bytes(self._ask("GETRANGE", place, 0, most))
+            value = as_bytes(self.ask("GETRANGE", place, 0, most))
         except ANSWERED:
             raise Refused("wrong-type") from None
         if len(value) > most:
@@ -129,7 +137,7 @@ class Store:
 
     def set(self, place: str, value: bytes, seconds: float) -> None:
         """Write a value that lasts for so many seconds."""
-        self._ask("SET", place, value, "PX", max(1, int(seconds * 1000)))
+        self.ask("SET", place, value, "PX", max(1, int(seconds * 1000)))
 
     def replace(self, place: str, seen: bytes | None, value: bytes, seconds: float, most: int) -> bool:
         """Write a value where what stands there is what was seen (None for nothing that can be read).
@@ -138,15 +146,30 @@ class Store:
             Whether it was written.
         """
         expected = "" if seen is None else hashlib.sha1(seen, usedforsecurity=False).hexdigest()
-        return bool(self._ask("EVAL", _REPLACE, 1, place, expected, value, max(1, int(seconds * 1000)), most))
+        return bool(self.ask("EVAL", _REPLACE, 1, place, expected, value, max(1, int(seconds * 1000)), most))
 
     def remove(self, place: str) -> None:
         """Take a value away."""
-        self._ask("DEL", place)
+        self.ask("DEL", place)
+
+    def harmless(self) -> Iterator[tuple[str, tuple[object, ...]]]:
+        """Every command that is used here, with words by which it changes nothing, and may be refused all the same."""
+        yield "TIME", ()
+        yield "XLEN", (self.revocations,)
+        yield "XRANGE", (self.revocations, "-", "+", "COUNT", 1)
+        yield "XREAD", ("COUNT", 1, "STREAMS", self.revocations, START)
+        yield "MEMORY USAGE", (self.revocations,)
+        yield "GETRANGE", (self.mark, 0, 0)
+        yield "TYPE", (self.mark,)
+        yield "SET", (self._nothing, b"", "XX", "PX", 1)  # only where something is
+        yield "DEL", (self._nothing,)
+        yield "XADD", (self._nothing, "NOMKSTREAM", "*", _FIELD, b"")  # likewise
+        yield "XDEL", (self._nothing, START)
+        yield "EVAL", (_REPLACE, 1, self._nothing, "another", b"", 1, 0)  # only where another is
 
     def time(self) -> float:
         """Seconds since the epoch by the clock of Redis."""
-        seconds, micros = self._ask("TIME")
+        seconds, micros = self.ask("TIME")
         return int(seconds) + int(micros) / 1e6
 
 

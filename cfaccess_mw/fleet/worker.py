@@ -1,8 +1,9 @@
 """Who talks to Redis, so that no request does? One daemon thread of a process and its fleet.
 
-It waits for what is pushed, and whenever nothing came for a while it asks whether there are as many entries as it has
-seen. From time to time, and after every interruption, it reads everything again, and writes back what Redis has lost.
-Keys are exchanged on the way.
+It waits for what is pushed, and whenever nothing came for a while it asks, in turn, whether there are as many entries
+as it has seen, and whether the last of them still stands there: where Redis lost data, and its clock was ahead, new
+ones stand before it. From time to time, and after every interruption, it reads everything again, and writes back what
+Redis has lost. Keys are exchanged on the way.
 """
 
 import contextvars
@@ -39,6 +40,7 @@ class Worker:
         self._fleet = fleet
         self._stopped = threading.Event()
         self._failures = 0
+        self._counts = False
 
     def start(self) -> bool:
         """Begin; False where a process near its limits, or its end, gets no more threads."""
@@ -72,28 +74,35 @@ class Worker:
 
     def _serve(self) -> None:
         fleet = self._fleet
-        with fleet.connected() as client:
+        with fleet.connections.waiting() as client:
             store = Store(client, fleet.namespace)
             last, seen, again_at = self._read_all(store)
             while fleet.employs(self):
                 fleet.exchange_keys(store)
                 asked_at = time.monotonic()
-                entries = store.next_entries(last, fleet.rest_of(client))
-                self._take(entries)
+                entries = store.next_entries(last, fleet.connections.rest_of(client))
+                taken = self._take(entries)
                 self._hear(asked_at)
+                if taken:  # somebody may be waiting to see that it was
+                    fleet.marks.leave(store, taken)
                 if entries:
                     last, seen = entries[-1][0], seen + len(entries)
-                elif seen != store.entry_count() or time.monotonic() >= again_at:
+                elif self._is_changed(store, last, seen) or time.monotonic() >= again_at:
                     last, seen, again_at = self._read_all(store)
+
+    def _is_changed(self, store: Store, last: bytes, seen: int) -> bool:
+        self._counts = not self._counts or last == START
+        return seen != store.entry_count() if self._counts else not store.holds(last)
 
     def _read_all(self, store: Store) -> tuple[bytes, int, float]:
         """Read everything; return where it ends, how much it is, and when to do so again (monotonic seconds)."""
         fleet, asked_at = self._fleet, time.monotonic()
+        known = fleet.known()  # before what is read: what an operator adds meanwhile was not lost
         entries = store.all_entries()
-        self._take(entries)
+        fleet.marks.leave(store, self._take(entries))
         self._hear(asked_at)
         again_at = asked_at + _READ_AGAIN * (1 + fleet.random())
-        lost = fleet.missing({written for _, written in entries})
+        lost = fleet.missing(known, {written for _, written in entries})
         if lost and not self._restore(store, lost):  # another process is at it, and may know less than we do
             again_at = asked_at + _RESTORING * (1 + fleet.random())
         return (entries[-1][0] if entries else START), len(entries), again_at
@@ -110,8 +119,8 @@ class Worker:
         fleet.tell("revocations-restored", logging.WARNING, {"entries": len(lost)})
         return True
 
-    def _take(self, entries: Iterable[Entry]) -> None:
-        self._fleet.take([written for _, written in entries])
+    def _take(self, entries: Iterable[Entry]) -> list[str]:
+        return self._fleet.take([written for _, written in entries])
 
     def _hear(self, asked_at: float) -> None:
         self._failures = 0

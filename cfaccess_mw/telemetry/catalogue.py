@@ -35,7 +35,7 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "fleet-lost": "it does not answer; what was last known counts for a while",
         "fleet-refuses": "it has not answered for too long: requests with a token are a 503",
         "fleet-back": "it answers again",
-        "fleet-value-refused": "something in it cannot be believed",
+        "fleet-value-refused": "something in it cannot be believed; what=secret: others there have another one",
         "revocations-changed": "sessions were revoked, or revocations ended",
         "revocations-restored": "revocations that the shared store had lost were written again",
         # the edge's

@@ -34,7 +34,7 @@ class FleetVitals(Protocol):
 
     @property
     def degraded(self) -> bool:
-        """Whether it does not answer, whatever follows from that."""
+        """Whether it does not answer, or others there have another secret; whatever follows from that."""
 
     @property
     def heard_ago(self) -> float | None:

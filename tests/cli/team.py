@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from cfaccess_mw.emulator.issuer import Issuer
+from tests.eventually import eventually
 from tests.servers.raw import Answer, Conversation
 from tests.tokens import AUD
 
 HEAD = f'team = "acme"\naudience = "{AUD}"\n'
-PATIENCE = 30.0  # seconds, for a process on a busy machine
 
 ALICE = "alice@example.com"
 ROBOT = "e367826f93b8d71185e03fe518aff3b4.access"
@@ -91,15 +91,12 @@ def commanding(*arguments: str, folder: Path, environment: Mapping[str, str] | N
 
 
 def _announced(process: "subprocess.Popen[bytes]", log: Path) -> str:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        found = re.search(r" at (http://\S+|unix:\S+)\n", log.read_text(errors="replace"))
-        if found:
-            return found[1]
-        if process.poll() is not None:
-            break
-        time.sleep(0.02)  # between looks into a file: nothing tells us when a process writes
-    raise AssertionError(log.read_text(errors="replace"))
+    found = eventually(
+        lambda: re.search(r" at (http://\S+|unix:\S+)\n", log.read_text(errors="replace")),
+        unless=lambda: process.poll() is not None,
+    )
+    assert found, log.read_text(errors="replace")
+    return found[1]
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from click.testing import Result
 from cfaccess_mw.cli.commands import cfaccess
 from cfaccess_mw.emulator.issuer import Issuer
 from tests.cli.team import HEAD, clean_environment, fresh, write_team
+from tests.eventually import eventually
 
 Run = Callable[..., Result]
 
@@ -223,13 +223,7 @@ def test_an_interruption_is_no_refusal(folder: Path) -> None:
 
 def _sleeps(pid: int) -> None:
     """Wait until a process waits for its standard input."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        with open(f"/proc/{pid}/wchan", encoding="ascii") as file:
-            if "pipe" in file.read():
-                return
-        time.sleep(0.02)  # nothing tells us when a foreign process waits
-    raise AssertionError("it does not read")
+    assert eventually(lambda: "pipe" in Path(f"/proc/{pid}/wchan").read_text(encoding="ascii")), "it does not read"
 
 
 # What is missing

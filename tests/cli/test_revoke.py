@@ -1,9 +1,11 @@
 """Can a shell end sessions, see which were ended, and take it back, and does no secret stand on a command line?"""
 
 import json
+import os
 import re
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -23,11 +25,27 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def fleet(folder: Path, redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> Fleet:
-    """The one that the environment names."""
-    url = f"{redis.url}?namespace=t{uuid.uuid4().hex}&secret={SECRET}"
+def namespace() -> str:
+    """Where nobody else has written."""
+    return f"t{uuid.uuid4().hex}"
+
+
+@contextmanager
+def working(url: str) -> Iterator[Fleet]:
+    """A worker."""
+    fleet = Fleet(url, start_wait=20)
+    member = fleet.join(lambda: (), (lambda event: None,))
+    yield fleet
+    member.leave()
+
+
+@pytest.fixture
+def fleet(folder: Path, redis: RedisServer, namespace: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
+    """The one that the environment names, with a worker."""
+    url = f"{redis.url}?namespace={namespace}&secret={SECRET}"
     monkeypatch.setenv("CFACCESS_FLEET", url)
-    return Fleet(url)
+    with working(url) as fleet:
+        yield fleet
 
 
 @pytest.mark.parametrize(
@@ -98,14 +116,15 @@ def test_what_is_ended_is_listed_and_undone(run: Run, fleet: Fleet) -> None:
     assert [one.value for one in fleet.revocations()] == ["carol@example.com", "u1"]
 
 
-def test_where_the_fleet_is_said(run: Run, folder: Path, redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = f"t{uuid.uuid4().hex}"
-    (folder / "fleet.toml").write_text(f'[fleet]\nurl = "{redis.url}"\nnamespace = "{name}"\n')
-    run("revoke", "--user", "u1", "--config", "fleet.toml")
-    assert "u1" in run("revoke", "--list", "--fleet", redis.url, "--namespace", name).stdout
+def test_where_the_fleet_is_said(
+    run: Run, folder: Path, redis: RedisServer, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "fleet.toml").write_text(f'[fleet]\nurl = "{redis.url}"\nnamespace = "{namespace}"\n')
+    run("revoke", "--user", "u1", "--config", "fleet.toml", "--wait", "0")
+    assert "u1" in run("revoke", "--list", "--fleet", redis.url, "--namespace", namespace).stdout
     monkeypatch.setenv("CFACCESS_CONFIG", "fleet.toml")
     assert "u1" in run("revoke", "--list").stdout
-    monkeypatch.setenv("CFACCESS_FLEET", f"{redis.url}?namespace={name}x")
+    monkeypatch.setenv("CFACCESS_FLEET", f"{redis.url}?namespace={namespace}x")
     assert run("revoke", "--list").stdout == "nothing is revoked\n", "the environment is before the file"
 
 
@@ -136,6 +155,13 @@ def test_where_the_fleet_is_said(run: Run, folder: Path, redis: RedisServer, mon
         pytest.param(["--list", "--fleet", "redis://[h"], "fleet: url: ", id="no-host"),
         pytest.param(["--list", "--fleet", f"redis://:{SECRET}@h"], "put it into CFACCESS_FLEET", id="a-password"),
         pytest.param(["--list", "--fleet", f"redis://h?secret={SECRET}"], "put it into CFACCESS_FLEET", id="a-secret"),
+        pytest.param(
+            ["--list", "--fleet", f"redis://h?%73ecret={SECRET}"], "put it into CFACCESS_FLEET", id="a-secret-encoded"
+        ),
+        pytest.param(
+            ["--list", "--fleet", f"redis://h?db=0&pass%57ord={SECRET}"], "put it into CFACC", id="a-password-encoded"
+        ),
+        pytest.param(["--list", "--wait", "61"], "0<=x<=60", id="waiting-for-too-long"),
         pytest.param(["--list", "--config", "nowhere.toml"], "nowhere.toml: cannot be read", id="no-file"),
         pytest.param(["--list", "--config", "access.toml"], "fleet: is said nowhere", id="a-file-without"),
     ],
@@ -155,3 +181,54 @@ def test_nowhere_said(run: Run) -> None:
 def test_nobody_there(run: Run) -> None:
     result = run("revoke", "--user", "a", "--fleet", f"redis://127.0.0.1:{free_port()}", status=3)
     assert "fleet: Redis did not do what was asked (ConnectionError); see whether it is up" in result.stderr
+
+
+ANOTHER = "another-s3cr3t-of-the-fleet"
+DIFFERS = "fleet: secret: is not the one that the workers of this fleet use, and none has taken what was written"
+NOBODY = "fleet: no worker has taken what was written within 0.1 seconds"
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "expected"),
+    [
+        pytest.param([SECRET], [SECRET], (0, ""), id="the-same"),
+        pytest.param([], [], (0, ""), id="none"),
+        pytest.param([SECRET, ANOTHER], [ANOTHER, SECRET], (0, ""), id="rotation"),
+        pytest.param([SECRET], [ANOTHER], (1, DIFFERS), id="another"),
+        pytest.param([], [SECRET], (1, DIFFERS), id="they-have-none"),
+        pytest.param([SECRET], [], (2, "fleet: secret: is missing; others here have one"), id="we-have-none"),
+        pytest.param([SECRET], [ANOTHER, SECRET], (3, NOBODY), id="a-new-one-signs-too-early"),
+        pytest.param(None, [SECRET], (3, NOBODY), id="nobody-works"),
+    ],
+)
+def test_what_no_worker_has_taken_is_not_said_to_be_revoked(
+    run: Run,
+    redis: RedisServer,
+    namespace: str,
+    monkeypatch: pytest.MonkeyPatch,
+    theirs: list[str] | None,
+    ours: list[str],
+    expected: tuple[int, str],
+) -> None:
+    status, says = expected
+
+    def url(secrets: list[str]) -> str:
+        return f"{redis.url}?namespace={namespace}" + "".join(f"&secret={each}" for each in secrets)
+
+    monkeypatch.setenv("CFACCESS_FLEET", url(ours))
+    with nullcontext() if theirs is None else working(url(theirs)):
+        wait = ("--wait", "0.1") if status else ()
+        result = run("revoke", "--user", "u1", *wait, status=status)
+    assert says in result.stderr
+    assert result.stdout.partition(":")[0] == {0: "revoked", 2: ""}.get(status, "written")
+    assert SECRET not in result.output
+
+
+def test_an_undoing_is_confirmed_too(run: Run, fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("revoke", "--user", "u1")
+    assert run("revoke", "--undo", "--user", "u1").stdout.startswith("undone: ")
+    run("revoke", "--user", "u1")
+    monkeypatch.setenv("CFACCESS_FLEET", os.environ["CFACCESS_FLEET"].replace("secret=", f"secret={ANOTHER}&secret="))
+    result = run("revoke", "--undo", "--user", "u1", "--wait", "0.1", status=3)
+    assert result.stdout.startswith("undoing written: ")
+    assert NOBODY in result.stderr

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from cfaccess_mw.emulator.issuer import Issuer
-from tests.cli.team import ALICE, PATIENCE, ask, commanding, fresh, write_team
+from tests.cli.team import ALICE, ask, commanding, fresh, write_team
+from tests.eventually import PATIENCE, eventually
 from tests.servers.raw import request
 
 PUBLIC = '[[rules]]\npattern = "/healthz"\naccess = "public"\n'
@@ -112,13 +113,15 @@ def _eventually(port: int, status: int, turn: Callable[[int], object] = abs) -> 
     deadline, turns = time.monotonic() + PATIENCE, 0
     while time.monotonic() < deadline:
         turn(turns := turns + 1)
-        until = time.monotonic() + 2
-        while time.monotonic() < until:
-            with suppress(OSError):
-                if ask(port, request("/healthz")).status == status:
-                    return True
-            time.sleep(0.05)  # nothing tells us when a foreign process listens
+        if eventually(lambda: _status(port) == status, within=2):
+            return True
     return False
+
+
+def _status(port: int) -> int:
+    with suppress(OSError):
+        return ask(port, request("/healthz")).status
+    return 0
 
 
 @pytest.mark.parametrize(

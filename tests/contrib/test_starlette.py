@@ -219,7 +219,7 @@ async def test_what_a_client_says_of_itself_counts_nowhere(app: Any, tokens: dic
     assert (await get(app, "/whoami", None, *said)).status == 401
     answer = await get(app, "/open/whoami", None, *said)
     assert answer.json() == [False, "", []]
-    assert "boss" not in (await get(app, "/whoami", tokens["user"], *said)).text
+    assert "boss@" not in (await get(app, "/whoami", tokens["user"], *said)).text
 
 
 async def test_a_background_task_still_knows_who_asked(options: dict[str, Any], tokens: dict[str, str | None]) -> None:

@@ -380,7 +380,7 @@ def test_of_two_threads_that_meet_one_has_a_new_nonce() -> None:
 
 
 def _fails(_: str, __: float) -> NoReturn:
-    raise OSError("secret")
+    raise OSError("a secret")
 
 
 @pytest.mark.parametrize(
@@ -467,11 +467,11 @@ SAYS = [
     pytest.param(_yes, None, id="a coroutine function"),
     pytest.param(_Called(), None, id="an object with a coroutine for a call"),
     pytest.param(partial(_yes), None, id="a partial coroutine function"),
-    pytest.param(_raise(ValueError("secret alice@example.com")), "ValueError", id="an exception"),
-    pytest.param(_raise_later(ValueError("secret alice@example.com")), "ValueError", id="an exception, awaited"),
-    pytest.param(_raise(SystemExit("secret")), "SystemExit", id="the end of the program"),
-    pytest.param(_raise(TimeoutError("secret")), "TimeoutError", id="a timeout of its own"),
-    pytest.param(_raise_later(TimeoutError("secret")), "TimeoutError", id="a timeout of its own, awaited"),
+    pytest.param(_raise(ValueError("a secret alice@example.com")), "ValueError", id="an exception"),
+    pytest.param(_raise_later(ValueError("a secret alice@example.com")), "ValueError", id="an exception, awaited"),
+    pytest.param(_raise(SystemExit("a secret")), "SystemExit", id="the end of the program"),
+    pytest.param(_raise(TimeoutError("a secret")), "TimeoutError", id="a timeout of its own"),
+    pytest.param(_raise_later(TimeoutError("a secret")), "TimeoutError", id="a timeout of its own, awaited"),
     pytest.param(lambda _: None, "not-a-boolean", id="nothing"),
     pytest.param(lambda _: 1, "not-a-boolean", id="one"),
     pytest.param(lambda _: "true", "not-a-boolean", id="text"),
@@ -494,8 +494,8 @@ def test_only_true_is_a_yes(
     assert [{"timeout": "TimeoutError"}.get(str(one), one) for one in failures] == (
         [] if problem is None else [problem]
     )
-    assert "secret" not in repr(heard)
-    assert b"secret" not in answer.body
+    assert "a secret" not in repr(heard)
+    assert b"a secret" not in answer.body
 
 
 def test_a_function_that_hangs_keeps_nobody_waiting(make: Make, ask: Ask, issuer: Issuer, hanging: Hanging) -> None:

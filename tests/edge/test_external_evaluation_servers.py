@@ -6,9 +6,8 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +21,10 @@ from cfaccess_mw.emulator.evaluation_urls import EvaluationURLs
 from cfaccess_mw.emulator.external_evaluation import Evaluated, ExternalEvaluator
 from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.emulator.server import Emulator
+from tests.eventually import eventually
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "external-evaluation"
 SCRIPT = Path(__file__).with_name("access.mjs")
-PATIENCE = 30.0
 ADMIN = {"email": "alice@example.com", "groups": ["admins"]}
 NOBODY = {"email": "nobody@example.com", "groups": []}
 SERVERS: dict[str, Callable[[int], list[str]]] = {
@@ -66,13 +65,12 @@ def serving(command: Callable[[int], list[str]], told: dict[str, str], log: Path
 
 
 def _answers(process: "subprocess.Popen[bytes]", url: str) -> bool:
-    deadline = time.monotonic() + PATIENCE
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            return httpx.get(f"{url}/keys", trust_env=False).status_code == 200
-        except httpx.HTTPError:
-            time.sleep(0.02)  # between tries to connect: nothing tells us when a foreign process listens
-    return False
+    def status() -> int:
+        with suppress(httpx.HTTPError):
+            return httpx.get(f"{url}/keys", trust_env=False).status_code
+        return 0
+
+    return eventually(status, unless=lambda: process.poll() is not None) == 200
 
 
 @pytest.fixture(scope="module")

@@ -244,15 +244,15 @@ class TestForms:
         with behind(always(chunked), emulate) as (_, emulator):
             answer = raw(emulator, "GET / HTTP/1.1\nHost: 127.0.0.1\nConnection: close\n\n")
             assert b"ok" in answer
-            assert b"X-T" not in answer
-            assert b"trailer" not in answer.lower()
+            assert b"X-T:" not in answer
+            assert b"trailer:" not in answer.lower()
 
     def test_a_request_s_trailers_are_dropped(self, emulator: Emulator) -> None:
         token = emulator.issuer.user(audience=emulator.audience)
         lines = f"POST / HTTP/1.1\nHost: 127.0.0.1\nCf-Access-Token: {token}\nTransfer-Encoding: chunked\n"
-        answer = raw(emulator, f"{lines}Trailer: X-T\nConnection: close\n\n2\nok\n0\nX-T: secret\n\n")
+        answer = raw(emulator, f"{lines}Trailer: X-T\nConnection: close\n\n2\nok\n0\nX-T: a secret\n\n")
         assert b'"body": "ok"' in answer
-        assert b"secret" not in answer
+        assert b"a secret" not in answer
 
     def test_head_has_the_length_of_what_get_would_have(self, emulate: Emulate, connect: Connect) -> None:
         with behind(always(b"HTTP/1.1 200 OK\r\nContent-Length: 12345\r\n\r\n"), emulate) as (_, emulator):

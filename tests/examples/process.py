@@ -4,9 +4,8 @@ import importlib.util
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,6 +16,7 @@ import pytest
 from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.emulator.server import Emulator
 from cfaccess_mw.emulator.users import ServiceToken
+from tests.eventually import eventually
 from tests.examples.catalogue import Example
 from tests.processes import free_port
 
@@ -132,11 +132,11 @@ def _environment(told: Mapping[str, str]) -> dict[str, str]:
 
 
 def _answers(process: "subprocess.Popen[bytes]", port: int) -> bool:
-    deadline = time.monotonic() + PATIENCE
     with httpx.Client(trust_env=False) as client:
-        while process.poll() is None and time.monotonic() < deadline:
-            try:
+
+        def answers() -> bool:
+            with suppress(httpx.HTTPError):
                 return client.get(f"http://127.0.0.1:{port}/healthz").status_code > 0
-            except httpx.HTTPError:
-                time.sleep(0.02)  # between tries to connect: nothing tells us when a foreign process listens
-    return False
+            return False
+
+        return eventually(answers, unless=lambda: process.poll() is not None, within=PATIENCE)

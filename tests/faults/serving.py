@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from tests.eventually import PATIENCE
 from tests.faults.endpoint import Endpoint
-from tests.processes import PATIENCE, free_port, listens
+from tests.processes import free_port, listens
 from tests.servers.raw import Answer, Conversation, request
 from tests.tokens import AUD
 

@@ -3,8 +3,6 @@
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -15,10 +13,10 @@ import pytest
 from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.emulator.signing_key import SigningKey
 from tests.doors.conftest import Request, ask_asgi
+from tests.eventually import PATIENCE, eventually
 from tests.faults.endpoint import Endpoint
 from tests.faults.serving import PASSED, SERVERS, asking, environment_of, running, told
 from tests.faults.stage import Stage
-from tests.processes import PATIENCE
 from tests.servers.process import skip_without
 from tests.servers.raw import Conversation
 from tests.tokens import AUD
@@ -30,8 +28,9 @@ UNAVAILABLE = (503, "keys-unavailable")
 
 # The first question of its life is asked of a process that has nothing left.
 SCRIPT = """
-import asyncio, importlib, sys, time
+import asyncio, importlib, sys
 from tests.doors.conftest import Request, ask_asgi
+from tests.eventually import eventually
 from tests.faults import application
 
 kind, what, token = sys.argv[1:]
@@ -53,9 +52,7 @@ def ask(token):
 application.DOES[f"/spend/{what}"]()
 print(*(ask(token) for _ in range(20)), ask(None), ask("x"))
 application.restore()
-until = time.monotonic() + 30
-while ask(token) != 200 and time.monotonic() < until:
-    time.sleep(0.05)  # between tries: it comes back after a pause of its own
+eventually(lambda: ask(token) == 200)  # it comes back after a pause of its own
 print(ask(token), ask(None))
 """
 
@@ -114,15 +111,8 @@ def test_a_server_that_runs_out(
         assert ask(new) == UNAVAILABLE
         assert ask(None) == (401, "no-token")
         assert ask(None, "/restore")[0] == 200
-        _until(lambda: ask(new) == PASSED)
+        assert eventually(lambda: ask(new) == PASSED)
         assert ask(good) == PASSED
-
-
-def _until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)  # between questions to another process, which nothing tells us of
 
 
 @pytest.mark.anyio

@@ -11,9 +11,9 @@ import pytest
 
 from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.emulator.signing_key import SigningKey
+from tests.eventually import PATIENCE
 from tests.faults.endpoint import Endpoint
 from tests.faults.serving import CLOSED, PASSED, SERVERS, Gate, Running, heard, running
-from tests.processes import PATIENCE
 from tests.servers.process import skip_without
 from tests.servers.raw import Conversation
 from tests.tokens import AUD

@@ -15,6 +15,7 @@ import pytest
 
 from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.emulator.signing_key import SigningKey
+from tests.eventually import PATIENCE
 from tests.faults.endpoint import Endpoint
 from tests.faults.serving import (
     CLOSED,
@@ -29,7 +30,6 @@ from tests.faults.serving import (
     running,
 )
 from tests.faults.table import FAULTS
-from tests.processes import PATIENCE
 from tests.servers.process import skip_without
 from tests.tokens import AUD, OTHER_AUD
 

@@ -23,6 +23,7 @@ from cfaccess_mw.fleet.store import Store
 from cfaccess_mw.refresh.fetchers import Document
 from cfaccess_mw.refresh.warm import Export
 from cfaccess_mw.telemetry.audit import Audit
+from tests.eventually import eventually
 from tests.fleet.conftest import Hire
 from tests.fleet.parts import CLIENT_ID, SECRET, signed_in
 from tests.fleet.servers import RedisServer
@@ -30,6 +31,7 @@ from tests.fleet.servers import RedisServer
 PROBED = """
 import os, sys, time, warnings
 from cfaccess_mw.emulator.issuer import Issuer
+from tests.eventually import eventually
 from tests.fleet.parts import Worker
 from cfaccess_mw.health import Health
 
@@ -47,12 +49,9 @@ assert status() == "200"
 child = os.fork()
 if child == 0:
     try:
-        time.sleep(1.1)  # lost_after is 1
-        deadline = time.monotonic() + 5
-        while status() != "200":
-            if time.monotonic() > deadline:
-                os._exit(1)
-            time.sleep(0.05)
+        worker.fleet.state.hear(time.monotonic() - 2)  # as if it were that long ago, and lost_after is 1
+        if not eventually(lambda: status() == "200", within=5):
+            os._exit(1)
     except BaseException as error:
         print(repr(error), file=sys.stderr, flush=True)
         os._exit(2)
@@ -107,7 +106,13 @@ def test_a_redis_that_takes_no_writings_is_not_lost_over_and_over(
     if trouble == "readonly":
         client.execute_command("CONFIG", "SET", "replica-serve-stale-data", "yes")
     client.execute_command(*settings[trouble])
-    time.sleep(3)
+    worker.ear.wait("fleet-value-refused")
+
+    def questions() -> int:
+        return int(client.info("commandstats")["cmdstat_xread"]["calls"])
+
+    asked = questions()
+    assert eventually(lambda: questions() >= asked + 5), "it goes on"
     told = worker.ear.told()
     assert worker.outcome(signed_in(issuer)) == "session-revoked"
     assert told.count("fleet-lost") <= 1, {name: told.count(name) for name in set(told)}
@@ -184,10 +189,7 @@ def test_what_was_adopted_is_not_confirmed_by_a_304(
     export = Export(url=url, fetched_at=time.time(), etag='"real"', body=json.dumps(evil.certs()).encode()).pack()
     redis.client.set(f"{namespace}:keys:{digest(url)}", b"-\n" + export)
     worker = hire(redis, keys=None, fetcher=certs)
-    deadline = time.monotonic() + 20
-    while not worker.protection.export_keys():  # nothing is told of it
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    assert eventually(worker.protection.export_keys)
     worker.protection.attend_blocking()
     worker.ear.wait("keys-fetched")
     assert certs.etags == [None]

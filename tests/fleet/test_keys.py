@@ -18,6 +18,7 @@ from cfaccess_mw.fleet.store import Store
 from cfaccess_mw.refresh.fetchers import Document
 from cfaccess_mw.refresh.warm import Export
 from tests.doors.conftest import Request, asgi_application, ask_asgi
+from tests.eventually import eventually
 from tests.fleet.conftest import Hire
 from tests.fleet.parts import OTHER_SECRET, SECRET, Worker, signed_in
 from tests.fleet.servers import RedisServer
@@ -52,16 +53,12 @@ def hydrated(hire: Hire, redis: RedisServer, issuer: Issuer, **more: Any) -> Wor
     """A worker that has fetched, and whose keys stand in Redis."""
     worker = hire(redis, keys=None, fetcher=Certs(issuer), **more)
     worker.protection.hydrate()
-    while not redis.client.exists(place(worker.fleet.namespace)):
-        time.sleep(0.01)  # Redis does not tell
+    assert eventually(lambda: redis.client.exists(place(worker.fleet.namespace)))
     return worker
 
 
 def until_taken(worker: Worker, token: str) -> None:
-    deadline = time.monotonic() + 20
-    while worker.outcome(token) != "accepted":
-        assert time.monotonic() < deadline, worker.ear.events
-        time.sleep(0.01)  # nothing is told of it
+    assert eventually(lambda: worker.outcome(token) == "accepted"), worker.ear.events
 
 
 @pytest.mark.parametrize("secret", [None, SECRET], ids=["no-secret", "secret"])
@@ -73,7 +70,8 @@ def test_a_cold_worker_serves_while_the_endpoint_is_down(
     until_taken(cold, signed_in(issuer))
     assert cold.protection.ready()
     late = hire(redis, keys=None, fetcher=Certs(issuer, is_up=False), secret=OTHER_SECRET)
-    assert late.ear.wait("fleet-value-refused").facts == {"what": "keys", "reason": "unauthenticated"}
+    assert late.ear.wait("fleet-value-refused").facts == {"what": "secret", "reason": "unauthenticated"}
+    assert late.ear.wait("fleet-value-refused", count=2).facts == {"what": "keys", "reason": "unauthenticated"}
     assert late.outcome(signed_in(issuer)) == "keys-unavailable"
 
 
@@ -205,9 +203,6 @@ def test_keys_that_redis_lost_are_given_again(issuer: Issuer, frail: RedisServer
     warm.knows(1)
     frail.client.flushall()
     warm.ear.wait("revocations-restored")
-    deadline = time.monotonic() + 20
-    while not frail.client.exists(place(warm.fleet.namespace)):
-        assert time.monotonic() < deadline, warm.ear.events
-        time.sleep(0.01)  # Redis does not tell
+    assert eventually(lambda: frail.client.exists(place(warm.fleet.namespace))), warm.ear.events
     cold = hire(frail, keys=None, fetcher=Certs(issuer, is_up=False), namespace=warm.fleet.namespace)
     until_taken(cold, signed_in(issuer))

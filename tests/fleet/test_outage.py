@@ -1,11 +1,13 @@
 """Does a Redis that dies, hangs, comes back or forgets let nobody in who should not be, and stop nothing else?"""
 
 import itertools
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from cfaccess_mw.core.sharing import Revocation
 from cfaccess_mw.emulator.issuer import Issuer
 from tests.fleet.conftest import Hire
 from tests.fleet.parts import SECRET, Ear, signed_in
@@ -102,6 +104,28 @@ def test_redis_emptied_under_way_is_noticed_without_a_reconnection(
     assert worker.outcome(signed_in(issuer)) == "session-revoked"
     assert worker.fleet.revocations() == (made,)
     assert "fleet-lost" not in worker.ear.told()
+
+
+def test_what_stands_before_an_entry_of_the_future_is_found_soon(redis: RedisServer, hire: Hire) -> None:
+    worker = hire(redis, secret=SECRET)
+    stream, places = worker.fleet.stream, redis.client
+    places.xadd(stream, {"e": "x"}, id="99999999999999-0")  # by a clock that was ahead, or an attacker
+    worker.ear.wait("fleet-value-refused")  # it waits behind that one now
+    made = Revocation(subject="user", value="u", until=time.time() + 60, made_at=1, id="a")
+    entry = {"e": worker.fleet._ledger.close(made)}
+    pipeline = places.pipeline(transaction=True)  # and there are as many entries as before
+    pipeline.delete(stream).xadd(stream, entry).execute()
+    worker.knows(1)
+
+
+def test_what_is_added_while_redis_is_read_was_not_lost(redis: RedisServer, hire: Hire) -> None:
+    worker = hire(redis)
+    known = worker.fleet.known()
+    worker.fleet.revoke(user="u")
+    assert worker.fleet.missing(known, set()) == []
+    (entry,) = worker.fleet.known()
+    assert worker.fleet.missing([entry, b"ended meanwhile"], set()) == [entry]
+    assert worker.fleet.missing([entry], {entry}) == []
 
 
 def test_who_leaves_it_to_another_looks_again_soon(frail: RedisServer, hire: Hire) -> None:

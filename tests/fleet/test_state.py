@@ -57,6 +57,19 @@ def test_otherwise_what_was_known_counts_for_ever() -> None:
     assert known.health().degraded
 
 
+def test_a_secret_that_differs_is_told_for_some_minutes_and_stops_nobody() -> None:
+    known, clock = state()
+    known.hear(1_000.0)
+    assert known.health().same_secret
+    known.differ()
+    for now, is_same in ((1_000, False), (1_299, False), (1_300, True)):
+        clock.now = now
+        known.hear(now)
+        health = known.health()
+        assert (health.same_secret, health.degraded, health.ready) == (is_same, not is_same, True)
+        assert health.state == "connected"
+
+
 @pytest.mark.parametrize(
     ("silence", "reason", "expected"),
     [

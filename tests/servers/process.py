@@ -3,7 +3,6 @@
 import importlib.util
 import os
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -12,11 +11,11 @@ from typing import Final
 
 import pytest
 
+from tests.eventually import eventually
 from tests.processes import free_port
 from tests.servers.matrix import SELECT, SERVERS, Pair
 from tests.servers.raw import Conversation, get
 
-PATIENCE: Final = 30.0  # seconds for a server to come up on a busy machine
 _TRIES: Final = 3  # ports: between asking for a free one and using it, another process may take it
 
 
@@ -150,14 +149,13 @@ def _variables(pair: Pair) -> dict[str, str]:
 
 
 def _answers(process: "subprocess.Popen[bytes]", port: int, mount: str) -> bool:
-    deadline = time.monotonic() + PATIENCE
-    while process.poll() is None and time.monotonic() < deadline:
+    def status() -> int:
         with suppress(OSError), Conversation(port) as conversation:
             conversation.send(get(f"{mount}{SELECT}?"))
-            if conversation.answer().status:
-                return True
-        time.sleep(0.02)  # between tries to connect: nothing tells us when a foreign process listens
-    return False
+            return conversation.answer().status
+        return 0
+
+    return eventually(status, unless=lambda: process.poll() is not None) > 0
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
