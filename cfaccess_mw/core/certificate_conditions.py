@@ -44,7 +44,6 @@ class CommonNames(OneOf, ProfileCondition):
     __slots__ = ()
 
     key: ClassVar[str] = "common_name"
-    plural: ClassVar[str] = "common_names"
     reason: ClassVar[str] = "common-name"
     read: ClassVar[Read] = staticmethod(read_text)
     _needs: ClassVar[Need] = Need.CERTIFICATE | Need.PROFILE

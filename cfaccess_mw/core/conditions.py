@@ -60,7 +60,6 @@ class OneOf(Condition):
         values: Each in the one form that is compared.
     """
 
-    plural: ClassVar[str]
     read: ClassVar[Read]
 
     values: frozenset[str] = field(repr=False)

@@ -16,7 +16,7 @@ from cfaccess_mw.core.trie import ANY_HOST, OTHER
 _FRESH = "\x00"
 
 
-def check_hosts(rules: Sequence[Rule], *, policies: bool = False) -> None:
+def check_hosts(rules: Sequence[Rule], *, policies: bool) -> None:
     """Refuse rules that open something to whoever writes the right ``Host`` header.
 
     Raises:

@@ -70,11 +70,14 @@ def _is_about(identity: Identity, document: Mapping[str, Any]) -> bool:
     the members of a group.
     """
     # A service or a certificate has no e-mail and no user id; a document with one of them is a user's.
-    ours = {"user_uuid": identity.subject, "email": (identity.email or "").casefold()}
+    ours: dict[str, str | None] = {
+        "user_uuid": identity.subject,
+        "email": identity.email and identity.email.casefold(),
+    }
     if identity.kind == "service":
         ours["service_token_id"] = identity.id
     elif identity.kind == "certificate":
-        ours["common_name"] = identity.common_name or ""
+        ours["common_name"] = identity.common_name
     said = {name: value for name in ours if (value := document.get(name)) not in (None, "")}
     if isinstance(said.get("email"), str):
         said["email"] = said["email"].casefold()

@@ -216,7 +216,7 @@ def _check_near_misses(given: Mapping[Any, Any]) -> None:
     for name in given:
         near = get_close_matches(str(name).lower(), SECTIONS, n=1, cutoff=0.75)
         if near and name not in SECTIONS:
-            raise ConfigurationError(f"{str(name)[:64]!r} is not known here; did you mean {near[0]!r}?")
+            raise ConfigurationError(f"{str(name)!r} is not known here; did you mean {near[0]!r}?")
 
 
 def _decision(given: Mapping[Any, Any]) -> PolicyDecision:
@@ -251,4 +251,4 @@ def _ordered(given: list[Any] | tuple[Any, ...]) -> list[tuple[int, Any]]:
             "policies: not every policy has a precedence of its own, so that their order is not certain; load the "
             "policies of one application, or leave precedence out and write them in order"
         )
-    return [policy for _, policy in sorted(zip(ranks, numbered, strict=True), key=lambda ranked: ranked[0])]
+    return sorted(numbered, key=lambda placed: placed[1]["precedence"])

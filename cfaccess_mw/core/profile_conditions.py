@@ -50,7 +50,6 @@ class Groups(OneOf, ProfileCondition):
     __slots__ = ()
 
     key: ClassVar[str] = "groups"  # Cloudflare's own "group" is an access group
-    plural: ClassVar[str] = "groups"
     reason: ClassVar[str] = "group"
     read: ClassVar[Read] = staticmethod(read_text)
 
@@ -133,7 +132,6 @@ class LoginMethods(OneOf, ProfileCondition):
     __slots__ = ()
 
     key: ClassVar[str] = "login_method"
-    plural: ClassVar[str] = "login_methods"
     reason: ClassVar[str] = "login-method"
     read: ClassVar[Read] = staticmethod(read_text)
 
@@ -150,7 +148,6 @@ class AuthMethods(OneOf, ProfileCondition):
     __slots__ = ()
 
     key: ClassVar[str] = "auth_method"
-    plural: ClassVar[str] = "auth_methods"
     reason: ClassVar[str] = "auth-method"
     read: ClassVar[Read] = staticmethod(read_text)
 

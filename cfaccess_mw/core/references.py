@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 from cfaccess_mw.core.api_answer import unwrap
@@ -111,22 +112,18 @@ def _list(where: str, entry: object) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def _text_of(name: str) -> Callable[[str, object], str]:
-    """Return the reader of entries that are a text, or an object with a text under ``name``."""
-
-    def read(where: str, entry: object) -> str:
-        text = entry.get(name) if isinstance(entry, Mapping) else entry
-        if not isinstance(text, str) or not text:
-            raise ConfigurationError(f"{where}: has no {name}; give it as a text, or an object with {name!r}")
-        return text
-
-    return read
+def _text(name: str, where: str, entry: object) -> str:
+    """An entry that is a text, or an object with a text under ``name``."""
+    text = entry.get(name) if isinstance(entry, Mapping) else entry
+    if not isinstance(text, str) or not text:
+        raise ConfigurationError(f"{where}: has no {name}; give it as a text, or an object with {name!r}")
+    return text
 
 
 _SECTIONS: Mapping[str, Callable[[str, object], object]] = {
     "groups": _group,
     "lists": _list,
-    "service_tokens": _text_of("client_id"),
-    "identity_providers": _text_of("name"),
-    "posture_rules": _text_of("name"),
+    "service_tokens": partial(_text, "client_id"),
+    "identity_providers": partial(_text, "name"),
+    "posture_rules": partial(_text, "name"),
 }

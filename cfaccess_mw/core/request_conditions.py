@@ -19,7 +19,6 @@ class Countries(OneOf):
     __slots__ = ()
 
     key: ClassVar[str] = "country"
-    plural: ClassVar[str] = "countries"
     reason: ClassVar[str] = "country"
     read: ClassVar[Read] = staticmethod(read_country)
     _needs: ClassVar[Need] = Need.COUNTRY | Need.TOKEN
@@ -41,7 +40,6 @@ class Networks(OneOf):
     """True of a request from one of these networks."""
 
     key: ClassVar[str] = "ip"
-    plural: ClassVar[str] = "ips"
     reason: ClassVar[str] = "ip"
     read: ClassVar[Read] = staticmethod(read_network)
     _needs: ClassVar[Need] = Need.ADDRESS
@@ -97,7 +95,6 @@ class Methods(OneOf):
     __slots__ = ()
 
     key: ClassVar[str] = "method"
-    plural: ClassVar[str] = "methods"
     reason: ClassVar[str] = "method"
     read: ClassVar[Read] = staticmethod(read_method)
     _needs: ClassVar[Need] = Need.METHOD

@@ -348,10 +348,10 @@ def _conditions(key: str, who: object) -> dict[str, Any]:
         raise ConfigurationError(f"{key}: is {_kind(who)}; give conditions, such as {{groups = ['admins']}}")
     for name in who:
         if not isinstance(name, str) or name == "decision":
-            shown = repr(name[:64]) if isinstance(name, str) else _kind(name)
+            shown = repr(name) if isinstance(name, str) else _kind(name)
             raise ConfigurationError(f"{key}: {shown} is not a condition; give some, such as {{groups = ['admins']}}")
         if who[name] is None:
-            raise ConfigurationError(f"{key}: {name!r} is None, which would ask nothing; give a value, or leave it out")
+            raise ConfigurationError(f"{key}: {name[:64]!r} is None, which asks nothing; give a value, or leave it out")
     if not isinstance(who.get("name", ""), str):
         raise ConfigurationError(f"{key}: the name is {_kind(who['name'])}; give text, or leave it out")
     return dict(who)

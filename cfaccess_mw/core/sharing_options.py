@@ -138,8 +138,8 @@ def _from_query(url: str) -> dict[str, Any]:
     ours = {name: value for name, value in pairs if name in _IN_QUERY}
     for name, _ in pairs:  # what is not ours is the library's, unless it all but is ours
         if name not in ours and (near := difflib.get_close_matches(name, _IN_QUERY, n=1, cutoff=0.75)):
-            raise ConfigurationError(f"fleet: {name[:64]!r} is not known here; did you mean {near[0]!r}?")
-    said: dict[str, Any] = {name: _number(name, text) if name in _NUMBERS else text for name, text in ours.items()}
+            raise ConfigurationError(f"fleet: {name!r} is not known here; did you mean {near[0]!r}?")
+    said: dict[str, Any] = {name: _number(text) if name in _NUMBERS else text for name, text in ours.items()}
     if "secret" in said:  # several are several
         said["secret"] = tuple(text for name, text in pairs if name == "secret")
     if not ours:
@@ -148,7 +148,7 @@ def _from_query(url: str) -> dict[str, Any]:
     return {**said, "url": f"{address}?{rest}" if rest else address}
 
 
-def _number(name: str, text: str) -> object:
+def _number(text: str) -> object:
     try:
         return float(text)
     except ValueError:

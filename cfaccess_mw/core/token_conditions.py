@@ -26,7 +26,6 @@ class Emails(OneOf):
     __slots__ = ()
 
     key: ClassVar[str] = "email"
-    plural: ClassVar[str] = "emails"
     reason: ClassVar[str] = "email"
     read: ClassVar[Read] = staticmethod(read_email)
     _needs: ClassVar[Need] = Need.TOKEN
@@ -60,7 +59,6 @@ class EmailDomains(OneOf):
     __slots__ = ()
 
     key: ClassVar[str] = "email_domain"
-    plural: ClassVar[str] = "email_domains"
     reason: ClassVar[str] = "email-domain"
     read: ClassVar[Read] = staticmethod(read_domain)
     _needs: ClassVar[Need] = Need.TOKEN
@@ -79,7 +77,6 @@ class ServiceTokens(OneOf):
     """
 
     key: ClassVar[str] = "service_token"
-    plural: ClassVar[str] = "service_tokens"
     reason: ClassVar[str] = "service-token"
     read: ClassVar[Read] = staticmethod(read_client_id)
     _needs: ClassVar[Need] = Need.TOKEN
@@ -128,7 +125,6 @@ class Audiences(OneOf):
     __slots__ = ()
 
     key: ClassVar[str] = "audience"
-    plural: ClassVar[str] = "audiences"
     reason: ClassVar[str] = "audience"
     read: ClassVar[Read] = staticmethod(read_text)
     _needs: ClassVar[Need] = Need.TOKEN

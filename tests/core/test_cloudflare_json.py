@@ -1,6 +1,7 @@
 """Are policies that Cloudflare's API gives read as they are meant, and written back as they were?"""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +153,10 @@ def test_several_values_become_several_conditions_where_that_means_the_same() ->
         pytest.param({"include": [{"custom": {"a": "b"}}]}, "custom: has no form at Cloudflare", id="custom"),
         pytest.param({"include": [lambda _: True]}, "check: has no form at Cloudflare", id="check"),
         pytest.param({"include": [{"service_token": CLIENT_ID}]}, "service_token: .* or no id there", id="client-id"),
-        pytest.param({"include": [{"login_method": "okta"}]}, "login_method: names a type", id="login-type"),
+        pytest.param(
+            {"include": [{"login_method": "okta"}]},
+            "login_method: names a type, and Cloudflare knows identity providers by id", id="login-type",
+        ),
         pytest.param({"include": [{"login_methods": ["okta", IDP]}]}, "login_method: names a type", id="one-type"),
         pytest.param(
             {"include": [{"access_group": {"include": [{"everyone": True}]}}]},
@@ -160,7 +164,8 @@ def test_several_values_become_several_conditions_where_that_means_the_same() ->
         ),
         pytest.param(
             {"include": [{"everyone": True}], "require": [{"countries": ["DE", "PT"]}]},
-            "require: country: has 2 values, and Cloudflare would require all", id="several-required",
+            "require: country: has 2 values, and Cloudflare would require all of them; put them into a list or a group",
+            id="several-required",
         ),
     ],
 )  # fmt: skip
@@ -168,6 +173,8 @@ def test_what_has_no_form_at_cloudflare_is_refused_by_name(written: dict[str, An
     made = read_policies({"decision": "allow", "name": "Staff", **written})
     with pytest.raises(ConfigurationError, match=f"^policies: 'Staff': {message}"):
         policies_to_cloudflare(made)
+    with pytest.raises(ConfigurationError, match=f"^policies: '{'x' * 64}': {message}"):
+        policies_to_cloudflare([replace(one, name="x" * 65) for one in made])
 
 
 def test_an_explanation_names_every_condition_of_every_policy_in_order() -> None:

@@ -374,6 +374,7 @@ TABLE: list[tuple[str, Any, list[tuple[str, Facts, Truth]]]] = [
         ("profile-without-good-certificate", profile(mtls_auth=None), FALSE),
         ("profile-absent", profile(common_name=None), FALSE),
         ("profile-of-a-wrong-type", profile(common_name=["laptop-7"]), UNKNOWN),
+        ("a-service-may-have-one", without_lookup(identity=SERVICE), WAITING),
         ("not-looked-up", without_lookup(), WAITING),
     ]),
     ("access-group", {"access_group": {
@@ -488,6 +489,12 @@ def test_a_condition_says_what_it_looks_at(written: Any, needs: Need, is_anonymo
         pytest.param({"groups": "layoffs"}, "layoffs", id="groups"),
         pytest.param({"okta": {"name": "layoffs", "identity_provider_id": IDP}}, "layoffs", id="okta"),
         pytest.param({"custom": {"a": "layoffs"}}, "layoffs", id="custom"),
+        pytest.param(
+            {"saml": {"attribute_name": "a", "attribute_value": "layoffs", "identity_provider_id": IDP}},
+            "layoffs",
+            id="saml",
+        ),
+        pytest.param({"ip": "0.0.0.77"}, "77", id="ip"),
     ],
 )
 def test_a_condition_shows_nothing_personal(written: Any, secret: str) -> None:
@@ -495,8 +502,16 @@ def test_a_condition_shows_nothing_personal(written: Any, secret: str) -> None:
 
 
 def test_facts_show_nothing_personal() -> None:
-    shown = repr(facts())
-    assert not any(secret in shown for secret in ("192.0.2.7", "laptop-7", "example.com", "admins"))
+    seen = facts(peer="192.0.2.8", target=b"/a?secret", mount="/secret")
+    shown = repr(seen)
+    assert not any(secret in shown for secret in ("192.0.2", "laptop-7", "example.com", "admins", "secret", "verified"))
+    assert "laptop-7" not in repr(GOOD_CERTIFICATE)
+
+
+def test_of_a_request_nothing_is_known_that_nobody_said() -> None:
+    seen = Facts(identity=facts().identity, method="GET")
+    assert condition({"groups": "admins"}).evaluate(seen) is WAITING
+    assert condition({"ip": "0.0.0.0/0"}).evaluate(seen) is UNKNOWN
 
 
 def raising(_: Facts) -> bool:
@@ -533,14 +548,23 @@ def test_a_check_sees_what_it_says_it_looks_at_and_nothing_else() -> None:
         seen.append(given)
         return True
 
-    everything = facts()
-    for need in (Need.TOKEN, Need.METHOD, Need.ADDRESS, Need.COUNTRY, Need.CERTIFICATE, Need.PROFILE):
+    everything = facts(peer="127.0.0.1", target=b"/m/a?b=c", mount="/m")
+    named = {
+        Need.TOKEN: {"identity"},
+        Need.METHOD: {"method"},
+        Need.ADDRESS: {"address"},
+        Need.COUNTRY: {"country"},
+        Need.CERTIFICATE: {"certificate"},
+        Need.PEER: {"peer"},
+        Need.TARGET: {"target", "mount"},
+        Need.PROFILE: {"profile"},
+    }
+    for need in named:
         Check(function=function, looks_at=need).evaluate(everything)
     nothing = Facts(identity=None, method="", country="", certificate=Certificate(), looked_up=True)
-    names = ("identity", "method", "address", "country", "certificate", "profile")
-    for at, given in enumerate(seen):
-        for other, name in enumerate(names):
-            assert getattr(given, name) == getattr(everything if other == at else nothing, name)
+    for names, given in zip(named.values(), seen, strict=True):
+        for other in set().union(*named.values()):
+            assert getattr(given, other) == getattr(everything if other in names else nothing, other)
         assert given.looked_up
 
 
@@ -564,10 +588,41 @@ def test_a_profile_that_is_there_is_asked_whoever_brought_it(written: Any) -> No
     assert condition(written).evaluate(facts(looked_up=False)) is TRUE
 
 
-@pytest.mark.parametrize("looks_at", ["token", None, 1, ["token"]], ids=repr)
-def test_a_check_is_told_what_it_looks_at_as_a_need(looks_at: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"^check: looks_at is .*; give what it looks at, as a Need"):
-        Check(function=function_of, looks_at=looks_at)
+async def _asks_slowly(_: Facts) -> bool:
+    return True
+
+
+class _AsksSlowly:
+    async def __call__(self, _: Facts) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        pytest.param({"function": 7}, "check: is a number; give a function of the facts", id="no-function"),
+        pytest.param({"function": _asks_slowly}, "check: is asynchronous, and nobody waits", id="coroutine-function"),
+        pytest.param({"function": _AsksSlowly()}, "check: is asynchronous, and nobody waits", id="asynchronous-object"),
+        pytest.param({"pure": 1}, "check: pure is a number; give true or false", id="pure"),
+        *(
+            pytest.param(
+                {"looks_at": looks_at},
+                f"check: looks_at is {said}; give what it looks at, as a Need",
+                id=f"looks-at-{said}".replace(" ", "-"),
+            )
+            for looks_at, said in (
+                ("token", "text of 5 characters"),
+                (None, "None"),
+                (1, "a number"),
+                (["token"], "a list of 1"),
+                (Need.TOKEN | Need.EVERY_TIME, "a Need"),
+            )
+        ),
+    ],
+)
+def test_a_check_that_cannot_be_asked_is_refused_with_its_mend(made: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{message}"):
+        Check(**{"function": function_of, **made})
 
 
 @pytest.mark.parametrize(
@@ -576,6 +631,12 @@ def test_a_check_is_told_what_it_looks_at_as_a_need(looks_at: Any) -> None:
         pytest.param({}, Need.TOKEN | Need.REQUEST | Need.EVERY_TIME, False, id="by-default"),
         pytest.param({"pure": True}, Need.TOKEN | Need.REQUEST, False, id="pure"),
         pytest.param({"looks_at": Need.ADDRESS}, Need.ADDRESS | Need.EVERY_TIME, True, id="request-only"),
+        pytest.param(
+            {"looks_at": Need.PEER | Need.TARGET, "pure": True}, Need.PEER | Need.TARGET, True, id="peer-and-target"
+        ),
+        pytest.param(
+            {"looks_at": Need.TOKEN | Need.TARGET, "pure": True}, Need.TOKEN | Need.TARGET, False, id="token-and-target"
+        ),
         pytest.param({"looks_at": Need.PROFILE, "pure": True}, Need.PROFILE, False, id="profile"),
         pytest.param({"looks_at": Need.NOTHING, "pure": True}, Need.NOTHING, True, id="nothing"),
     ],
@@ -610,6 +671,45 @@ def test_a_check_is_written_as_short_as_it_can_be(made: dict[str, Any], value: o
     asked = Check(function=function_of, **made)
     assert asked.to_value() == value
     assert condition(asked.to_mapping()) == asked
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param({"everyone": True}, id="everyone"),
+        pytest.param({"email": "a@b.example"}, id="one-value"),
+        pytest.param({"email": ["a@b.example", "b@b.example"]}, id="two-values"),
+        pytest.param({"email_domain": "b.example"}, id="email-domain"),
+        pytest.param({"audience": AUD}, id="audience"),
+        pytest.param({"country": "DE"}, id="country"),
+        pytest.param({"ip": "10.0.0.0/8"}, id="ip"),
+        pytest.param({"method": "GET"}, id="method"),
+        pytest.param({"groups": "x"}, id="groups"),
+        pytest.param({"login_method": IDP}, id="login-method"),
+        pytest.param({"auth_method": "mfa"}, id="auth-method"),
+        pytest.param({"common_name": "x"}, id="common-name"),
+        pytest.param({"github-organization": {"name": "x", "identity_provider_id": IDP}}, id="github-organization"),
+        pytest.param({"okta": {"name": "x", "identity_provider_id": IDP}}, id="okta"),
+        pytest.param({"email_list": {"id": "l", "emails": ["a@b.example", "b@b.example"]}}, id="email-list"),
+        pytest.param({"ip_list": {"id": "l", "ips": ["10.0.0.0/8", "192.0.2.0/24"]}}, id="ip-list"),
+        pytest.param({"service_token": CLIENT_ID}, id="service-token"),
+        pytest.param({"service_token": {"client_id": CLIENT_ID, "token_id": "t"}}, id="service-token-by-id"),
+        pytest.param({"any_valid_service_token": True}, id="any-service-token"),
+        pytest.param({"custom": {"a": "b"}}, id="custom"),
+        pytest.param({"custom": {"a": [1, True]}}, id="custom-values"),
+        pytest.param({"certificate": True}, id="certificate"),
+        pytest.param({"device_posture": POSTURE}, id="posture"),
+        pytest.param({"azureAD": {"id": "x", "identity_provider_id": IDP}}, id="azure"),
+        pytest.param({"gsuite": {"email": "x", "identity_provider_id": IDP}}, id="gsuite"),
+        pytest.param({"saml": {"attribute_name": "a", "attribute_value": "b", "identity_provider_id": IDP}}, id="saml"),
+        pytest.param({"oidc": {"claim_name": "a", "claim_value": "b", "identity_provider_id": IDP}}, id="oidc"),
+        pytest.param({"access_group": {"id": "g", "name": "G", "include": [{"everyone": True}]}}, id="access-group"),
+    ],
+)
+def test_a_condition_is_written_as_it_is_read(written: Any) -> None:
+    made = condition(written)
+    assert made.to_mapping() == written
+    assert hash(made) == hash(condition(written))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import pytest
 from cfaccess_mw.core.config import AccessConfig
 from cfaccess_mw.core.errors import ConfigurationError
 from cfaccess_mw.core.identity import Identity
-from cfaccess_mw.core.rules import Rule
+from cfaccess_mw.core.rules import Access, Rule
+from cfaccess_mw.core.sharing_options import FleetOptions
 from tests.tokens import AUD, OTHER_AUD
 
 SECRET = "cfast_sup3rs3cr3t0000000000000000000000000"
@@ -111,6 +112,7 @@ def one_by_one(*values: str) -> Iterator[str]:
         pytest.param({"remote_user": "email"}, {"remote_user": "email"}, id="remote-user"),
         pytest.param({"scrub": "X-User"}, {"scrub": ("x-user",)}, id="one-header"),
         pytest.param({"scrub": ["X-User", "x_y"]}, {"scrub": ("x-user", "x_y")}, id="headers"),
+        pytest.param({"scrub": "Az09!#$%&'*+-.^_`|~"}, {"scrub": ("az09!#$%&'*+-.^_`|~",)}, id="any-token"),
         pytest.param({"scrub": []}, {"scrub": ()}, id="no-headers"),
         pytest.param({"rules": []}, {"rules": ()}, id="no-rules"),
         pytest.param({"rules": [Rule.public("/healthz")]}, {"rules": (Rule.public("/healthz"),)}, id="a-rule"),
@@ -120,6 +122,8 @@ def one_by_one(*values: str) -> Iterator[str]:
             id="a-rule-as-mapping",
         ),
         pytest.param({"listeners": [listener]}, {"listeners": (listener,)}, id="a-listener"),
+        pytest.param({"trusted_peers": "unix"}, {"trusted_peers": ("unix",)}, id="a-trusted-peer"),
+        pytest.param({"fleet": "redis://h"}, {"fleet": FleetOptions(url="redis://h")}, id="a-fleet"),
         pytest.param({"keys": {"keys": []}}, {"keys": {"keys": []}}, id="keys-as-mapping"),
         pytest.param({"revoked": bool}, {"revoked": bool}, id="revoked"),
         pytest.param({"profile_fetcher": bool}, {"profile_fetcher": bool}, id="profile-fetcher"),
@@ -316,11 +320,119 @@ def test_rules_from_an_iterator_are_still_there_when_a_configuration_is_varied()
     assert made.rules == made.ruleset == dataclasses.replace(made, leeway=5).ruleset == (Rule.public("/healthz"),)
 
 
-def test_a_configuration_shows_no_keys() -> None:
-    shown = repr(config(keys={"keys": [{"d": SECRET}]}, fetcher=SECRET, listeners=[listener]))
+class Telltale:
+    """Whatever may be given ready-made, and shows more of itself than it should."""
+
+    def __call__(self, *_: object) -> None:
+        """Does nothing."""
+
+    def join(self) -> None:
+        """What makes it a fleet."""
+
+    def __repr__(self) -> str:
+        return SECRET
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        pytest.param("keys", {"keys": [{"d": SECRET}]}, id="keys"),
+        pytest.param("references", {"service_tokens": {"t": SECRET}}, id="references"),
+        pytest.param("listeners", [Telltale()], id="listeners"),
+        pytest.param("audit", {"key": SECRET}, id="audit"),
+        pytest.param("fleet", f"redis://user:{SECRET}@h", id="fleet-by-its-address"),
+        *(
+            pytest.param(key, Telltale(), id=key)
+            for key in ("fetcher", "revoked", "profile_fetcher", "on_refusal", "fleet")
+        ),
+    ],
+)
+def test_a_configuration_shows_nothing_that_is_to_be_kept(key: str, value: object) -> None:
+    shown = repr(config(**{key: value}))
     assert "acme" in shown
     assert SECRET not in shown
-    assert "listener" not in shown
+
+
+def test_a_configuration_shows_nothing_twice() -> None:
+    shown = repr(config(rules=[Rule.public("/healthz")], audit="/var/log/access.jsonl"))
+    assert shown.count("/healthz") == 1
+    assert "/var/log" not in shown
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        pytest.param(
+            {"team": 1}, "team: is a number; give the name of your Access organisation, such as 'acme'", id="team"
+        ),
+        pytest.param({"audience": ()}, "audience: is empty; give the AUD tag of the Access application", id="audience"),
+        pytest.param(
+            {"audience": "a b"},
+            "audience: text of 3 characters is not an AUD tag; that is 64 hexadecimal characters",
+            id="aud-tag",
+        ),
+        pytest.param({"rules": 1}, "rules: is a number; give a list of rules", id="rules"),
+        pytest.param({"rules": [1]}, "rules: holds a number; give rules, such as Rule.public('/healthz')", id="rule"),
+        pytest.param(
+            {"trusted_peers": [1]},
+            "trusted_peers: holds a number; give addresses, networks, 'loopback' or 'unix'",
+            id="trusted-peers",
+        ),
+        pytest.param({"scrub": 1}, "scrub: is a number; give names of headers", id="scrub"),
+        pytest.param(
+            {"scrub": "a b"}, "scrub: holds text of 3 characters; give names of headers, such as 'X-User'", id="header"
+        ),
+        pytest.param({"listeners": 1}, "listeners: is a number; give a list of callables", id="listeners"),
+        pytest.param(
+            {"listeners": [1]}, "listeners: a number cannot be called; give a list of callables", id="listener"
+        ),
+        pytest.param(
+            {"keys": 1},
+            "keys: is a number; give a JWKS as a mapping, or the path of a file with one as text",
+            id="keys",
+        ),
+        pytest.param(
+            {"keys": {"keys": []}, "certs_url": "https://certs.example/keys"},
+            "certs_url: stands beside keys, which are never fetched; leave one of them out",
+            id="keys-and-where-to-fetch-them",
+        ),
+        pytest.param(
+            {"certificate_headers": True},
+            "certificate_headers: counts for nothing without trusted peers; give trusted_peers, such as 'loopback', "
+            "whose word about the client counts",
+            id="nobody-to-trust",
+        ),
+        pytest.param({"cookie": 1}, "cookie: is a number; give true or false", id="flag"),
+        pytest.param(
+            {"remote_user": "name"}, "remote_user: is text of 4 characters; give 'id' or 'email'", id="choice"
+        ),
+        pytest.param({"revoked": 1}, "revoked: is a number; give a callable", id="callable"),
+        pytest.param(
+            {"cold_wait": "5"}, "cold_wait: is text of 1 characters; give seconds from 0.001 to 60", id="range"
+        ),
+    ],
+)
+def test_a_message_names_the_key_the_shape_and_the_mend(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        config(**given)
+    assert str(refused.value) == message
+
+
+def test_rules_and_policies_are_read_with_the_references() -> None:
+    policies = [{"decision": "allow", "include": [{"group": {"id": "g"}}]}]
+    references = {"groups": {"g": {"include": [{"method": "PUT"}]}}}
+    made = config(rules=[{"pattern": "/a", "policies": policies}], policies=policies, references=references)
+    meant = Rule.guarded("/a", policies, references=references)
+    assert made.rules == made.ruleset == made.table.rules == (meant,)
+    assert made.policies == made.default_policies == meant.policies
+    assert made.table.find("GET", "/b", None, "", None).access is Access.POLICIES
+
+
+def test_rules_may_open_by_host_where_the_application_routes_by_host() -> None:
+    rules = [Rule.public("/a", hosts="a.example")]
+    with pytest.raises(ConfigurationError, match="host_routing=True"):
+        config(rules=rules)
+    assert config(rules=rules, host_routing=True).table.find("GET", "/a", None, "", "a.example").access is Access.PUBLIC
 
 
 @pytest.mark.parametrize("missing", ["team", "audience"])
@@ -329,11 +441,6 @@ def test_there_is_no_configuration_without_team_and_audience(missing: str) -> No
     del given[missing]
     with pytest.raises(ConfigurationError, match=f"^{missing}: is empty; give "):
         AccessConfig(**given)
-
-
-def test_keys_and_where_to_fetch_them_exclude_each_other() -> None:
-    with pytest.raises(ConfigurationError, match="certs_url: stands beside keys"):
-        config(keys={"keys": []}, certs_url="https://certs.example/keys")
 
 
 @pytest.mark.parametrize(

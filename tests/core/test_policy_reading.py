@@ -1,17 +1,24 @@
 """Is every way to write policies understood, and every mistake told by its place, its shape and its mend?"""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from cfaccess_mw.core.check import Check
 from cfaccess_mw.core.conditions import Everyone
-from cfaccess_mw.core.criteria import MAX_DEPTH
+from cfaccess_mw.core.criteria import MAX_DEPTH, AccessGroup
 from cfaccess_mw.core.errors import ConfigurationError
 from cfaccess_mw.core.facts import Need
 from cfaccess_mw.core.policy import Policy, PolicyOutcome, decide_policies
-from cfaccess_mw.core.policy_reading import conditions_from, policy_from, policy_to_mapping, read_policies
+from cfaccess_mw.core.policy_reading import (
+    conditions_from,
+    policy_from,
+    policy_to_mapping,
+    read_policies,
+    service_policy,
+)
 from cfaccess_mw.core.selectors import SELECTORS, UNKNOWABLE
 from cfaccess_mw.core.token_conditions import CustomClaim, ServiceTokens
 from cfaccess_mw.core.truth import Truth
@@ -80,6 +87,10 @@ def answer_true(_: object) -> bool:
         pytest.param({"access_group": "staff"}, {"group": {"id": "staff"}}, id="group"),
         pytest.param({"access_group": "staff"}, {"access_group": {"id": "staff"}}, id="group-by-id"),
         pytest.param(
+            {"access_group": {"include": [{"group": {"id": "staff"}}]}},
+            {"access_group": {"include": [{"access_group": "staff"}]}}, id="group-within-one-that-is-written-out",
+        ),
+        pytest.param(
             {"access_group": "staff"},
             {"access_group": {"id": "staff", "name": "Staff", "include": [{"email_domain": "example.com"}]}},
             id="group-written-out",
@@ -106,6 +117,37 @@ def answer_true(_: object) -> bool:
 )  # fmt: skip
 def test_forms_that_mean_the_same_are_read_the_same(one: Any, other: Any) -> None:
     assert condition(one, REFERENCES) == condition(other, REFERENCES)
+
+
+@pytest.mark.parametrize(
+    ("word", "need"),
+    [
+        ("token", Need.TOKEN),
+        ("request", Need.REQUEST),
+        ("method", Need.METHOD),
+        ("address", Need.ADDRESS),
+        ("country", Need.COUNTRY),
+        ("certificate", Need.CERTIFICATE),
+        ("peer", Need.PEER),
+        ("target", Need.TARGET),
+        ("profile", Need.PROFILE),
+    ],
+)
+def test_a_check_says_in_words_what_it_looks_at(word: str, need: Need) -> None:
+    written = {"check": {"function": answer_true, "looks_at": word}}
+    assert condition(written) == Check(function=answer_true, looks_at=need)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("emails", "email_domains", "country", "countries", "service_tokens", "audience", "audiences", "ips"),
+        *("method", "methods", "common_names", "groups", "login_methods", "auth_methods"),
+    ],
+)
+def test_a_name_of_ours_has_values_beside_it_and_no_object(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"has a dict; write a text, or a list of texts$"):
+        condition({name: {"id": "x"}})
 
 
 def test_every_name_of_a_condition_is_tried_somewhere() -> None:
@@ -135,7 +177,22 @@ def test_every_name_of_a_condition_is_tried_somewhere() -> None:
         pytest.param(
             everyone_may(session_duration="24h", approval_required=False, reusable=True), id="fields-of-theirs"
         ),
+        pytest.param(
+            everyone_may(
+                app_count=1,
+                approval_groups=[],
+                connection_rules={},
+                isolation_required=False,
+                mfa_config={},
+                uid="x",
+                purpose_justification_prompt="x",
+                purpose_justification_required=False,
+                updated_at="2026-01-01",
+            ),
+            id="more-fields-of-theirs",
+        ),
         pytest.param(everyone_may(created_at="2026-01-01T00:00:00Z", something_new=1), id="new-fields-of-theirs"),
+        pytest.param(everyone_may(created_at="2026-01-01T00:00:00Z", resource="x"), id="hardly-like-a-section"),
     ],
 )
 def test_policies_are_found_wherever_they_stand(document: Any) -> None:
@@ -160,13 +217,19 @@ def test_no_policies_let_nobody_in() -> None:
     assert decide_policies((), facts()).outcome is PolicyOutcome.REFUSE
 
 
-@pytest.mark.parametrize("levels", [MAX_DEPTH + 1, 150])
-def test_groups_that_are_written_out_are_not_nested_without_end(levels: int) -> None:
+def nested(levels: int) -> dict[str, Any]:
+    """A policy with groups within groups, all written out."""
     written: dict[str, Any] = {"include": [{"everyone": True}]}
     for _ in range(levels):
         written = {"include": [{"access_group": written}]}
+    return {"decision": "allow", **written}
+
+
+@pytest.mark.parametrize("levels", [MAX_DEPTH + 1, 150])
+def test_groups_that_are_written_out_are_not_nested_without_end(levels: int) -> None:
+    assert read_policies(nested(MAX_DEPTH))
     with pytest.raises(ConfigurationError, match=f"more than {MAX_DEPTH} groups within groups"):
-        read_policies([{"decision": "allow", **written}])
+        read_policies(nested(levels))
 
 
 @pytest.mark.parametrize(
@@ -192,11 +255,9 @@ def test_a_policy_is_written_without_what_it_has_not() -> None:
         {"access_group": {"include": [{"everyone": True}]}},
     ]
     made = policy("service_auth", *written, name="x")
-    assert policy_to_mapping(made) == {
-        "decision": "service_auth",
-        "name": "x",
-        "include": written,
-    }
+    plain = {"decision": "service_auth", "name": "x", "include": written}
+    assert policy_to_mapping(made) == plain
+    assert policy_to_mapping(replace(made, id="y")) == plain | {"id": "y"}
 
 
 def test_precedence_is_the_order() -> None:
@@ -222,15 +283,16 @@ MISTAKES: list[tuple[str, Any, str]] = [
     ("policy-with-policies", everyone_may(policies=[]), "policies: number 1: 'policies' is not known here"),
     ("empty-name", everyone_may(name="", exclude=[7]), "policies: number 1: exclude: has a number"),
     ("some-precedence", [everyone_may(precedence=1), everyone_may()], "policies: not every policy has a precedence"),
-    ("same-precedence", [everyone_may(precedence=1)] * 2, "policies: not every policy has a precedence of its own"),
+    ("same-precedence", [everyone_may(precedence=1)] * 2, "policies: .* or leave precedence out and write them in"),
     ("odd-precedence", [everyone_may(precedence=True)], "policies: not every policy has a precedence of its own"),
     ("text-precedence", [everyone_may(precedence="1")], "policies: not every policy has a precedence of its own"),
-    ("no-decision", {"include": [{"everyone": True}]}, "policies: number 1: decision: is None; give one of allow"),
+    ("no-decision", {"include": [{"everyone": True}]}, "number 1: decision: is None; give one of allow, deny"),
     ("near-decision", everyone_may(decision="alow"), "decision: 'alow' is not known; did you mean 'allow'?"),
     ("far-decision", everyone_may(decision="x"), "decision: 'x' is not known; it is one of allow, deny, service_auth"),
     ("odd-decision", everyone_may(decision=["allow"]), "decision: is a list of 1; give one of"),
     ("near-key", everyone_may(exlude=[]), "'exlude' is not known here; did you mean 'exclude'?"),
     ("far-key", everyone_may(x=1), "'x' is not known here; known are decision, name, id, include, require, exclude"),
+    ("near-key-of-theirs", everyone_may(create_at=1), "'create_at' is not known here; did you mean 'created_at'?"),
     ("odd-key", {**everyone_may(), 7: 1}, "'7' is not known here; known are"),
     ("near-key-of-an-answer", everyone_may(created_at="x", excluded=[]), "'excluded' .*; did you mean 'exclude'?"),
     ("no-include", {"decision": "allow"}, "include: is empty, so that it would mean nobody"),
@@ -260,25 +322,32 @@ MISTAKES: list[tuple[str, Any, str]] = [
     ("host-bits", including({"ip": "192.0.2.1/24"}), AT + "ip: .* did you mean '192.0.2.0/24'?"),
     ("secret", including({"service_token": SECRET}), AT + "service_token: .* never its secret"),
     ("secret-in-a-list", including({"service_tokens": [CLIENT_ID, SECRET]}), AT + "service_token: .* never its secret"),
+    ("token-member", including({"service_token": {"clientid": "x"}}), AT + "service_token: 'clientid' .*'client_id'?"),
     ("token-without-id", including({"service_token": {"client_id": CLIENT_ID}}), AT + "service_token: is None"),
     ("two-tokens-one-id", including({"service_token": {"client_id": [CLIENT_ID, CLIENT_ID[::-1][7:] + "x"],
                                                        "token_id": "t"}}), AT + "service_token: has text of"),
     ("head", including({"method": "HEAD"}), AT + "method: .*name GET"),
     ("team", including({"github-organization": {"name": "x", "identity_provider_id": IDP, "team": "y"}}),
-     AT + "github-organization: asks for a team"),
-    ("text-group", including({"group": "admins"}), AT + "group: is text of 6 .* write 'groups'"),
-    ("okta-text", including({"okta": "admins"}), AT + "okta: is text of 6 characters; write an object with"),
+     AT + "github-organization: asks for a team.* use 'groups' with a group that you see there"),
+    ("text-group", including({"group": "admins"}), AT + "group: is text of 6 .* write 'groups', .* .'id': '...'.$"),
+    ("number-of-a-group", including({"group": {"id": 7}}), AT + "group: id: is a number; write a text"),
+    ("okta-text", including({"okta": "admins"}), AT + "okta: is text of 6 .*; write an object with name, identity_pr"),
     ("okta-team", including({"okta": {"name": "x", "identity_provider_id": IDP, "team": "y"}}), "'team' is not known"),
-    ("okta-lacks", including({"okta": {"name": "x"}}), AT + "okta: lacks 'identity_provider_id'"),
+    ("okta-lacks", including({"okta": {"name": "x"}}), AT + "okta: lacks 'identity_provider_id'; .* with name, id"),
     ("okta-empty", including({"okta": {"name": "", "identity_provider_id": IDP}}), AT + "okta: name: is empty text"),
-    ("saml-lacks", including({"saml": {"attribute_name": "x", "identity_provider_id": IDP}}), "lacks 'attribute_v"),
+    ("okta-control", including({"okta": {"name": "x\n", "identity_provider_id": IDP}}),
+     AT + "okta: has text of 2 characters: write a text without control"),
+    ("saml-lacks", including({"saml": {"attribute_name": "x", "identity_provider_id": IDP}}), AT + "saml: lacks 'attr"),
     ("oidc-control", including({"oidc": {"claim_name": "x\n", "claim_value": "y", "identity_provider_id": IDP}}),
      AT + "oidc: has text of 2 characters: write a text without control"),
     ("posture-empty", including({"device_posture": ""}), AT + "device_posture: has empty text"),
     ("posture-number", including({"device_posture": 7}), AT + "device_posture: has a number"),
+    ("posture-member", including({"device_posture": {"uid": "x"}}), AT + "device_posture: 'uid' is not known here"),
+    ("login-member", including({"login_method": {"idd": "x"}}), AT + "login_method: 'idd' .*; did you mean 'id'?"),
+    ("list-member", including({"email_list": {"idd": "x"}}), AT + "email_list: 'idd' .*; did you mean 'id'?"),
     ("list-number", including({"email_list": 7}), AT + "email_list: is a number; write a text"),
     ("list-without-id", including({"ip_list": {"ips": ["10.0.0.0/8"]}}), AT + "ip_list: is None; write a text"),
-    ("list-with-more", including({"ip_list": {"id": "x", "ips": [], "emails": []}}), AT + "ip_list: 'emails' is not"),
+    ("list-with-more", including({"ip_list": {"id": "x", "ips": [], "emails": []}}), "ip_list: .* known are id, ips"),
     ("custom-text", including({"custom": "x"}), AT + "custom: is text of 1 characters; write one claim"),
     ("custom-two", including({"custom": {"a": "b", "c": "d"}}), AT + "custom: is a dict; write one claim"),
     ("custom-empty", including({"custom": {"a": []}}), AT + "custom: is empty; name at least one value"),
@@ -288,7 +357,8 @@ MISTAKES: list[tuple[str, Any, str]] = [
     ("check-text", including({"check": "os.system"}), AT + "check: is text of 9 characters; give a function"),
     ("check-empty", including({"check": {}}), AT + "check: is None; give a function of the facts"),
     ("check-key", including({"check": {"function": answer_true, "lookat": 1}}), AT + "check: 'lookat' .*'looks_at'"),
-    ("check-word", including({"check": {"function": answer_true, "looks_at": ["x"]}}), AT + "check: looks_at has text"),
+    ("check-word", including({"check": {"function": answer_true, "looks_at": ["x"]}}),
+     AT + "check: looks_at has text of 1 characters; name some of token, request"),
     ("check-odd-word", including({"check": {"function": answer_true, "looks_at": [["x"]]}}), "looks_at has a list"),
     ("check-every-time", including({"check": {"function": answer_true, "looks_at": ["every_time"]}}), "looks_at has"),
     ("check-need", including({"check": {"function": answer_true, "looks_at": Need.EVERY_TIME}}), "looks_at is a Need"),
@@ -296,6 +366,7 @@ MISTAKES: list[tuple[str, Any, str]] = [
     ("group-key", including({"access_group": {"include": [{"everyone": True}], "exlude": []}}), "mean 'exclude'"),
     ("group-empty", including({"access_group": {"include": []}}), AT + "access_group: include: is empty"),
     ("group-odd", including({"access_group": 7}), AT + "access_group: is a number; write a text"),
+    ("group-odd-id", including({"access_group": {"id": 7}}), AT + "access_group: id: is a number; write a text"),
     ("group-name", including({"access_group": {"name": 7, "include": [{"everyone": True}]}}), AT + "name: is a number"),
     ("bypass", {"decision": "bypass", "include": [{"groups": "x"}]}, "number 1: groups: asks who somebody is"),
 ]  # fmt: skip
@@ -312,7 +383,7 @@ def test_a_mistake_is_told_by_place_shape_and_mend(document: Any, message: str) 
 @pytest.mark.parametrize("selector", UNKNOWABLE)
 @pytest.mark.parametrize("section", ["include", "require", "exclude"])
 def test_what_an_origin_cannot_know_is_refused_by_name(selector: str, section: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"{section}: {selector}: cannot be known at an origin, since "):
+    with pytest.raises(ConfigurationError, match=f"{section}: {selector}: cannot be .* what else has to be true$"):
         read_policies({"decision": "allow", "include": [{"everyone": True}], section: [{selector: {"id": "x"}}]})
 
 
@@ -488,6 +559,55 @@ def test_a_group_that_has_itself_within_is_refused(groups: dict[str, str], path:
         condition({"group": {"id": "a"}}, references)
 
 
+def test_a_group_that_has_itself_within_is_told_by_the_groups_without_a_name_too() -> None:
+    references = {"groups": {"a": {"include": [{"access_group": {"include": [{"group": {"id": "a"}}]}}]}}}
+    with pytest.raises(ConfigurationError, match=r"has itself within \(a > \(inline\) > a\)"):
+        condition({"group": {"id": "a"}}, references)
+
+
+def test_a_group_is_read_once_however_it_is_come_by() -> None:
+    """Else groups that name the same ones would take a time that multiplies with each level."""
+    last = {"group": {"id": "last"}}
+    references = {
+        "groups": {
+            "last": {"include": [{"everyone": {}}]},
+            "other": {"include": [last]},
+            "all": {"include": [last, {"group": {"id": "other"}}, {"access_group": {"include": [last]}}]},
+        }
+    }
+    group = condition({"group": {"id": "all"}}, references)
+    assert isinstance(group, AccessGroup)
+    direct, *others = group.criteria.include
+    for other in others:
+        assert isinstance(other, AccessGroup)
+        assert other.criteria.include[0] is direct
+
+
+LONG = "x" * 65
+
+
+@pytest.mark.parametrize(
+    ("written", "groups"),
+    [
+        pytest.param(everyone_may(name=LONG, exclude=[7]), {}, id="policy"),
+        pytest.param(everyone_may(**{LONG: 1}), {}, id="key"),
+        pytest.param(everyone_may(decision=LONG), {}, id="decision"),
+        pytest.param(including({LONG: 1}), {}, id="condition"),
+        pytest.param(including({"email": {LONG: 1}}), {}, id="member"),
+        pytest.param(including({"group": {"id": LONG}}), {}, id="group-that-is-not-there"),
+        pytest.param(including({"group": {"id": LONG}}), {LONG: {"include": [7]}}, id="group"),
+        pytest.param(
+            including({"group": {"id": LONG}}), {LONG: {"include": [{"group": {"id": LONG}}]}}, id="group-in-itself"
+        ),
+    ],
+)
+def test_a_long_name_is_shown_by_its_beginning(written: Any, groups: Any) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        read_policies(written, {"groups": groups})
+    assert LONG[:64] in str(refused.value)
+    assert LONG not in str(refused.value)
+
+
 def test_a_mistake_within_a_group_is_told_by_its_path() -> None:
     references = {"groups": {"a": {"include": [{"group": {"id": "b"}}]}, "b": {"include": [{"ip": "x"}]}}}
     with pytest.raises(
@@ -509,7 +629,20 @@ def test_short_forms_have_the_names_of_a_configuration() -> None:
         condition({"everyone": True}),
         condition({"service_token": CLIENT_ID}),
     )
-    assert policy_from(DENY, name="x", check=answer_true).include == (Check(function=answer_true),)
+    assert policy_from(DENY, name="x", check=answer_true) == Policy(
+        decision=DENY, name="x", include=(Check(function=answer_true),)
+    )
+
+
+@pytest.mark.parametrize(
+    ("tokens", "written"),
+    [
+        pytest.param(None, {"any_valid_service_token": True}, id="every-service"),
+        pytest.param([CLIENT_ID], {"service_tokens": [CLIENT_ID]}, id="one"),
+    ],
+)
+def test_a_policy_for_services_asks_for_their_tokens(tokens: Any, written: Any) -> None:
+    assert service_policy(tokens) == policy("service_auth", written)
 
 
 @pytest.mark.parametrize(

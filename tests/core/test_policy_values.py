@@ -34,6 +34,7 @@ from tests.core.policy_parts import CLIENT_ID, OTHER_CLIENT_ID
         pytest.param("localhost", "localhost", id="one-label"),
         pytest.param("a_b.example", "a_b.example", id="underscore"),
         pytest.param("a" * 63 + ".example", "a" * 63 + ".example", id="longest-label"),
+        pytest.param("a." * 126 + "a", "a." * 126 + "a", id="longest"),
         pytest.param("", None, id="empty"),
         pytest.param(".", None, id="dot"),
         pytest.param("a..b", None, id="two-dots"),
@@ -135,7 +136,7 @@ def test_a_value_has_one_form(read: Read, given: str, form: str) -> None:
         pytest.param(read_domain, "@example.com", "without '@' or '[*]'", id="domain-at"),
         pytest.param(read_domain, "*.example.com", "without '@' or '[*]'", id="domain-wildcard"),
         pytest.param(read_domain, "stra\u00dfe.example", "its ASCII form", id="domain-ambiguous"),
-        pytest.param(read_country, "DEU", "two letters", id="three-letters"),
+        pytest.param(read_country, "DEU", "two letters, such as 'DE', or 'T1' for Tor", id="three-letters"),
         pytest.param(read_country, "Germany", "two letters", id="name"),
         pytest.param(read_country, "D1", "two letters", id="letter-and-digit"),
         pytest.param(read_country, "\u00df", "two letters", id="sharp-s"),
@@ -145,7 +146,7 @@ def test_a_value_has_one_form(read: Read, given: str, form: str) -> None:
         pytest.param(read_client_id, "cfast_sup3rs3cr3t", "never its secret", id="secret"),
         pytest.param(read_client_id, "my-service", "Client ID", id="client-name"),
         pytest.param(read_client_id, "", "Client ID", id="empty-client-id"),
-        pytest.param(read_method, "get", "upper-case", id="lower-case-method"),
+        pytest.param(read_method, "get", "upper-case letters, such as 'GET'", id="lower-case-method"),
         pytest.param(read_method, "HEAD", "name GET", id="head"),
         pytest.param(read_method, "GET\n", "upper-case", id="method-newline"),
         pytest.param(read_network, "192.0.2.1/24", "did you mean '192.0.2.0/24'", id="host-bits"),
@@ -158,7 +159,9 @@ def test_a_value_has_one_form(read: Read, given: str, form: str) -> None:
         pytest.param(read_network, "192.0.2", "write an address or a network", id="three-parts"),
         pytest.param(read_network, "192.0.02.1", "write an address or a network", id="leading-zero"),
         pytest.param(read_network, " 192.0.2.1", "write an address or a network", id="space"),
-        pytest.param(read_network, "example.com", "write an address or a network", id="name-for-an-address"),
+        pytest.param(
+            read_network, "example.com", "such as '192.0.2.0/24' or '2001:db8::/32'", id="name-for-an-address"
+        ),
         pytest.param(read_network, "", "write an address or a network", id="no-address"),
     ],
 )

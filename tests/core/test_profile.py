@@ -210,6 +210,22 @@ class TestProfile:
 
 
 class TestTiming:
+    def test_the_numbers(self) -> None:
+        assert LookupTiming() == LookupTiming(
+            lifetime=60,
+            last_for=300,
+            ended_for=10,
+            deadline=5,
+            grace=1,
+            backoff_first=1,
+            backoff_most=60,
+            retry_after_most=300,
+            flying=32,
+            waiting=1000,
+            count=10_000,
+            weight=33_554_432,
+        )
+
     @pytest.mark.parametrize(
         "numbers",
         [
@@ -225,9 +241,9 @@ class TestTiming:
         ],
     )
     def test_numbers_that_make_no_sense(self, numbers: Mapping[str, Any]) -> None:
-        (name,) = numbers
+        ((name, value),) = numbers.items()
         kind = "a positive whole number" if name == "flying" else "a positive number of seconds"
-        with pytest.raises(ConfigurationError, match=rf"^{name}: expected {kind}, got \w+ "):
+        with pytest.raises(ConfigurationError, match=rf"^{name}: expected {kind}, got {type(value).__name__} "):
             LookupTiming(**numbers)
 
     def test_a_backoff_that_falls(self) -> None:
@@ -356,8 +372,7 @@ class TestAnswers:
         stranger = m.known(b"other", body(name="a"))
         m.void(m.now)
         anew = m.known(text=body(name="a"))
-        versions = [first.version, other.version, back.version, stranger.version, anew.version]
-        assert versions == sorted(set(versions))
+        assert [one.version for one in (first, other, back, stranger, anew)] == [1, 2, 3, 4, 5]
 
     def test_the_memory_is_bounded_by_count(self) -> None:
         m = Machine(count=4)
@@ -377,6 +392,21 @@ class TestAnswers:
                 m.fails(m.begun(token), "not-json")
         assert 2 <= len(m._known) <= 100_000 // 6000
 
+    @pytest.mark.parametrize(
+        ("outcome", "size"),
+        [
+            pytest.param(Machine.brings, len(body()), id="a-document"),
+            pytest.param(Machine.ends, 0, id="no-session"),
+            pytest.param(Machine.fails, 0, id="a-failure-with-nothing-known"),
+        ],
+    )
+    def test_an_entry_weighs_its_token_and_its_document_and_its_own_bytes(self, outcome: Any, size: int) -> None:
+        weight = len(b"token") + size + 512
+        for half, remembered in ((weight, 1), (weight - 1, 0)):  # of the memory: one of its two generations
+            m = Machine(weight=2 * half)
+            outcome(m, m.begun())
+            assert len(m._known) == remembered
+
 
 class TestBounds:
     def test_lookups_at_a_time(self) -> None:
@@ -387,7 +417,11 @@ class TestBounds:
         assert m.begin(m.now) is three, "first come, first served"
         assert m.begin(m.now) is None
         assert m.ends(one)
+        assert four.number == 0, "it waits for its turn"
         assert m.begin(m.now) is four
+        assert [(lookup.token, lookup.number) for lookup in (one, two, three, four)] == [
+            (b"%d" % number, number + 1) for number in range(4)
+        ]
 
     def test_who_may_wait(self) -> None:
         m = Machine(waiting=3)
@@ -402,6 +436,12 @@ class TestBounds:
         assert found.outcome is Outcome.FOUND
         m.now += 61
         assert m.wants(waiting=3) == found, "the last answer, for one who may not wait for the next"
+
+    def test_nobody_waits_where_nobody_says_so(self) -> None:
+        m = Machine(waiting=1)
+        lookup = m.ask(b"token", USER, m.now, ends_at=m.ends_at)
+        assert isinstance(lookup, Lookup)
+        assert lookup.identity is USER
 
     def test_one_that_nobody_waits_for_is_not_made(self) -> None:
         m = Machine()
@@ -578,8 +618,12 @@ class TestOutage:
     )
     def test_retry_after(self, retry_after: float | None, pause: float) -> None:
         m = Machine()
+        slow = m.begun(b"slow")
         assert m.fails(m.begun(), "status-429", retry_after)
         assert m.told(b"another") == unavailable(pause)
+        assert m.told() == unavailable(pause)
+        assert m.brings(slow), "the endpoint is back; the pause of that token goes on"
+        m.asked(b"another")
         assert m.told() == unavailable(pause)
 
 

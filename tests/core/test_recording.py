@@ -1,4 +1,4 @@
-"""What may be said of the record of accesses? What may not stands in the table of ``test_config``."""
+"""What may be said of the record of accesses, and what not? More of the latter stands in ``test_config``."""
 
 from pathlib import PurePosixPath
 from typing import Any
@@ -35,11 +35,43 @@ def test_what_may_be_given(given: Any, meant: Recording | None) -> None:
     assert KEY not in repr(meant)
 
 
+MEND = "give true for standard output, 'stderr', the path of a file, or a mapping of to, email and key"
+TO_MEND = "give 'stdout', 'stderr' or the path of a file"
+KEY_MEND = "give at least 16 characters, made at random"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        pytest.param(7, f"is a number; {MEND}", id="number"),
+        pytest.param(["stdout"], f"is a list of 1; {MEND}", id="list"),
+        pytest.param("", f"to is empty text; {TO_MEND}", id="nowhere"),
+        pytest.param("a\0b", f"to is text of 3 characters; {TO_MEND}", id="a-path-that-cannot-be"),
+        pytest.param({"to": 7}, f"to is a number; {TO_MEND}", id="to-a-number"),
+        pytest.param({"email": "no"}, "email is text of 2 characters; give 'hashed', 'off' or 'plain'", id="email"),
+        pytest.param({"key": 7}, f"key is a number; {KEY_MEND}", id="key-a-number"),
+        pytest.param({"key": KEY[1:]}, f"key is text of 15 characters; {KEY_MEND}", id="short-key"),
+        pytest.param(
+            {"key": KEY, "email": "off"},
+            "key hashes nothing while email is 'off'; leave one of them out",
+            id="key-for-nothing",
+        ),
+        pytest.param({"emails": "off"}, "'emails' is not a key of it; did you mean 'email'?", id="near"),
+        pytest.param({"x" * 65: 1}, f"'{'x' * 64}' is not a key of it; give to, email or key", id="far"),
+        pytest.param({7: 1}, "'7' is not a key of it; give to, email or key", id="no-text"),
+    ],
+)
+def test_what_may_not_be_given_is_named_with_its_mend(given: Any, message: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        read_recording(given)
+    assert str(refused.value) == f"audit: {message}"
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        pytest.param("true", True, id="yes"),
-        pytest.param("OFF", False, id="no"),
+        *(pytest.param(word, True, id=word) for word in ("true", "yes", "on", "1", "TRUE")),
+        *(pytest.param(word, False, id=word) for word in ("false", "no", "off", "0", "OFF")),
         pytest.param("stdout", "stdout", id="a-stream"),
         pytest.param("/var/log/a.jsonl", "/var/log/a.jsonl", id="a-path"),
         pytest.param('{"to": "x", "email": "off"}', {"to": "x", "email": "off"}, id="an-object"),

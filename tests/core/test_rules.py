@@ -83,11 +83,16 @@ def test_these_are_patterns(pattern: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "mend"),
     [
-        pytest.param({"methods": "get"}, "upper-case letters", id="a method in lower case"),
+        pytest.param(
+            {"methods": "get"}, "methods has 'get'; a method is upper-case letters", id="a method in lower case"
+        ),
         pytest.param({"methods": ["GET", ""]}, "upper-case letters", id="an empty method"),
         pytest.param({"methods": "M-SEARCH"}, "upper-case letters", id="a method with a hyphen"),
         pytest.param({"methods": "HEAD"}, "name GET", id="HEAD without GET"),
-        pytest.param({"methods": 7}, "a text or a list of texts, not a value of type int", id="a number"),
+        pytest.param({"methods": 7}, "methods is a text or a list of texts, not a value of type int", id="a number"),
+        pytest.param({"hosts": 7}, "hosts is a text or a list of texts", id="a number as host"),
+        pytest.param({"audience": 7}, "audience is a text or a list of texts", id="a number as audience"),
+        pytest.param({"hosts": "*" * 65}, "hosts has '[*]{64}'; a host", id="no more of a long text than will do"),
         pytest.param({"methods": ["GET", {}]}, "a text or a list of texts", id="a mapping in the list"),
         pytest.param({"methods": b"GET"}, "a text or a list of texts, not a value of type bytes", id="bytes"),
         pytest.param({"methods": {"GET": True}}, "a text or a list of texts, not a value of type dict", id="mapping"),
@@ -99,8 +104,14 @@ def test_these_are_patterns(pattern: str) -> None:
         pytest.param({"hosts": "b\u00fccher.example"}, "in ASCII", id="a host beyond ASCII"),
         pytest.param({"hosts": ""}, "exact name", id="an empty host"),
         pytest.param({"audience": ""}, "AUD tag", id="an empty audience"),
-        pytest.param({"audience": "a b"}, "AUD tag", id="a space in the audience"),
-        pytest.param({"everything": True}, "take it off", id="everything where nothing of the kind"),
+        pytest.param({"audience": "a\x7f"}, "AUD tag", id="a control character in the audience"),
+        pytest.param({"audience": "\u00e4"}, "AUD tag", id="an audience beyond ASCII"),
+        pytest.param(
+            {"audience": "a b"}, "audience has 'a b'; an audience is .* AUD tag", id="a space in the audience"
+        ),
+        pytest.param(
+            {"everything": True}, "everything=True goes .* take it off", id="everything where nothing of the kind"
+        ),
     ],
 )
 def test_what_a_rule_speaks_of_is_checked(arguments: dict[str, Any], mend: str) -> None:
@@ -111,10 +122,30 @@ def test_what_a_rule_speaks_of_is_checked(arguments: dict[str, Any], mend: str) 
 @pytest.mark.parametrize(
     ("arguments", "mend"),
     [
-        pytest.param({"pattern": 7, "access": Access.TOKEN}, "a pattern is a text", id="pattern"),
-        pytest.param({"pattern": "/x", "access": "token"}, "access is one of", id="access"),
-        pytest.param({"pattern": "/x", "access": Access.TOKEN, "methods": {"GET"}}, "methods is a set", id="methods"),
-        pytest.param({"pattern": "/x", "access": Access.TOKEN, "hosts": frozenset({7})}, "hosts has a", id="a member"),
+        pytest.param(
+            {"pattern": 7, "access": Access.TOKEN}, "a pattern is a text .* not a value of type int", id="pattern"
+        ),
+        pytest.param({"pattern": "/x", "access": "token"}, "access is one of .* not a value of type str", id="access"),
+        pytest.param(
+            {"pattern": "/x", "access": Access.TOKEN, "methods": {"GET"}},
+            "methods is a set of texts, not a value of type set",
+            id="methods",
+        ),
+        pytest.param(
+            {"pattern": "/x", "access": Access.TOKEN, "hosts": frozenset({7})},
+            "hosts has a value of type int; a host",
+            id="a member",
+        ),
+        pytest.param(
+            {"pattern": "/x", "access": Access.POLICIES, "policies": ["x"]},
+            "policies is a tuple of Policy",
+            id="a list",
+        ),
+        pytest.param(
+            {"pattern": "/x", "access": Access.POLICIES, "policies": ("x",)},
+            "policies is a tuple of Policy",
+            id="a text",
+        ),
     ],
 )
 def test_a_rule_made_by_hand_is_checked_as_well(arguments: dict[str, Any], mend: str) -> None:
@@ -147,15 +178,25 @@ def test_protecting_everything_takes_no_word() -> None:
 @pytest.mark.parametrize(
     ("mapping", "mend"),
     [
-        pytest.param({"patern": "/x", "access": "public"}, "'patern' is not known; did you mean 'pattern'", id="key"),
+        pytest.param(
+            {"patern": "/x", "access": "public"}, "the key 'patern' is not known; did you mean 'pattern'", id="key"
+        ),
         pytest.param({"zzz": 1}, "'zzz' is not known; it is one of pattern, access", id="key like no other"),
         pytest.param({7: 1}, "'7' is not known", id="key that is a number"),
-        pytest.param({"pattern": "/x", "access": "publc"}, "did you mean 'public'", id="access"),
+        pytest.param(
+            {"pattern": "/x", "access": "publc"}, "the access 'publc' is not known; did you mean 'public'", id="access"
+        ),
         pytest.param({"pattern": "/x", "access": ["public"]}, "is not known", id="access of another type"),
-        pytest.param({"pattern": "/x"}, "lacks its access", id="no access"),
+        pytest.param(
+            {"pattern": "/x"},
+            "'/x': lacks its access: none of access, allow, any_user, deny, service; every rule",
+            id="no access",
+        ),
+        pytest.param({"pattern": "/" * 65}, "the rule for '/{64}': lacks", id="no more of a long pattern than will do"),
+        pytest.param({"z" * 65: 1}, "the key 'z{64}' is not known", id="no more of a long key than will do"),
         pytest.param({"access": "public"}, "lacks its pattern", id="no pattern"),
         pytest.param({"pattern": None, "access": "public"}, "a pattern is a text", id="pattern of another type"),
-        pytest.param("/x", "a rule is a mapping", id="not a mapping"),
+        pytest.param("/x", "a rule is a mapping .* not a value of type str", id="not a mapping"),
     ],
 )
 def test_a_mapping_that_is_not_understood_names_the_mend(mapping: Any, mend: str) -> None:
@@ -174,6 +215,7 @@ def test_a_mapping_that_is_not_understood_names_the_mend(mapping: Any, mend: str
         pytest.param({"deny": False}, "deny: is a value of type bool; say true", id="said-no"),
         pytest.param({"any_user": 1}, "any_user: is a value of type int; say true", id="said-one"),
         pytest.param({"service": []}, "service_token", id="no-service"),
+        pytest.param({"service": 1}, "service_token", id="one-is-not-true"),
         pytest.param({"service": None}, "service_token", id="service-not-said"),
         pytest.param({"allow": {"email_domain": "a.example", "ips": None}}, "'ips' is None", id="condition-not-said"),
         pytest.param({"policies": []}, "policies: is empty", id="empty-policies"),
@@ -182,7 +224,8 @@ def test_a_mapping_that_is_not_understood_names_the_mend(mapping: Any, mend: str
         pytest.param({"access": "policies"}, "policies go with", id="no-policies"),
         pytest.param({"access": "token", "policies": [{"decision": "allow", "include": [{"everyone": True}]}]},
                      "policies go with", id="token-and-policies"),
-        pytest.param({"any_user": True, "report_only": "yes"}, "report_only", id="report-only"),
+        pytest.param({"allow": {"n" * 65: None}}, "'n{64}' is None", id="long-condition-not-said"),
+        pytest.param({"any_user": True, "report_only": "yes"}, "report_only is a value of type str", id="report-only"),
     ],
 )  # fmt: skip
 def test_a_short_form_that_is_not_understood_names_the_mend(short: dict[Any, Any], mend: str) -> None:
@@ -221,12 +264,82 @@ def test_short_forms_mean_what_the_constructors_mean(short: dict[str, Any], rule
 def test_what_a_rule_requires_in_effect() -> None:
     public = Rule.guarded("/a", [{"decision": "bypass", "include": [{"everyone": True}]}])
     assert (public.effective, public.has_bypass) == (Access.PUBLIC, True)
+    mixed = Rule.guarded("/a", [*BYPASS["policies"], {"decision": "deny", "include": [EVERYONE]}])
+    assert (mixed.effective, mixed.has_bypass) == (Access.PUBLIC, True)
     assert (Rule.deny("/a").effective, Rule.deny("/a").has_bypass) == (Access.POLICIES, False)
     with pytest.raises(ConfigurationError, match="everything=True"):
         Rule.guarded("/*", [{"decision": "bypass", "include": [{"everyone": True}]}])
     assert Rule.any_user("/*").pattern == "/*", "a rule that protects needs no such word"
 
 
-def test_a_rule_with_foreign_policies_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="policies is a tuple of Policy"):
-        Rule(pattern="/a", access=Access.POLICIES, policies=["x"])  # type: ignore[arg-type]
+EVERYONE = {"everyone": True}
+SERVICE = "e367826f93b8d71185e03fe518aff3b4.access"
+BYPASS = {"policies": [{"decision": "bypass", "include": [EVERYONE]}]}
+
+
+@pytest.mark.parametrize(
+    ("form", "given", "said"),
+    [
+        pytest.param("public", {}, {"access": "public"}, id="public"),
+        pytest.param("optional", {}, {"access": "optional"}, id="optional"),
+        pytest.param("token", {}, {"access": "token"}, id="token"),
+        pytest.param(
+            "guarded", BYPASS, {"access": "policies", "policies": [{"decision": "bypass", "include": [EVERYONE]}]},
+            id="guarded",
+        ),
+        pytest.param(
+            "allow", {"method": "PUT"},
+            {"access": "policies", "policies": [{"decision": "allow", "include": [{"method": "PUT"}]}]},
+            id="allow",
+        ),
+        pytest.param(
+            "any_user", {}, {"access": "policies", "policies": [{"decision": "allow", "include": [EVERYONE]}]},
+            id="any-user",
+        ),
+        pytest.param(
+            "deny", {}, {"access": "policies", "policies": [{"decision": "deny", "include": [EVERYONE]}]}, id="deny"
+        ),
+        pytest.param(
+            "service", {},
+            {"access": "policies",
+             "policies": [{"decision": "service_auth", "include": [{"any_valid_service_token": True}]}]},
+            id="service",
+        ),
+        pytest.param(
+            "service", {"tokens": SERVICE},
+            {"access": "policies", "policies": [{"decision": "service_auth", "include": [{"service_token": SERVICE}]}]},
+            id="this-service",
+        ),
+    ],
+)  # fmt: skip
+def test_each_short_form_says_what_it_says_of_the_requests_that_it_is_told(
+    form: str, given: dict[str, Any], said: dict[str, Any]
+) -> None:
+    make = getattr(Rule, form)
+    assert make("/a", **given).to_mapping() == {"pattern": "/a", **said}
+    some = {"methods": ["PUT"], "hosts": ["a.example"], "audience": ["x"]}
+    assert make("/a", **some, **given).to_mapping() == {"pattern": "/a", **some, **said}
+
+
+@pytest.mark.parametrize(
+    ("form", "given"), [("public", {}), ("optional", {}), ("guarded", BYPASS)], ids=["public", "optional", "guarded"]
+)
+def test_a_short_form_that_opens_passes_the_word_on(form: str, given: dict[str, Any]) -> None:
+    assert getattr(Rule, form)("/*", everything=True, **given).everything is True
+    assert getattr(Rule, form)("/a", **given).everything is False
+
+
+@pytest.mark.parametrize(("form", "given"), [("allow", EVERYONE), ("guarded", BYPASS)], ids=["allow", "guarded"])
+def test_a_short_form_with_policies_may_only_report(form: str, given: dict[str, Any]) -> None:
+    assert getattr(Rule, form)("/a", report_only=True, **given).report_only is True
+    assert getattr(Rule, form)("/a", **given).report_only is False
+
+
+@pytest.mark.parametrize("access", [{}, {"access": "policies"}], ids=["policies-alone", "with-their-access"])
+def test_policies_are_read_with_the_references_that_are_given(access: dict[str, str]) -> None:
+    policies = [{"decision": "allow", "include": [{"group": {"id": "g"}}]}]
+    references = {"groups": {"g": {"include": [{"method": "PUT"}]}}}
+    made = Rule.guarded("/a", policies, references=references)
+    assert Rule.from_mapping({"pattern": "/a", "policies": policies, **access}, references) == made
+    with pytest.raises(ConfigurationError, match="'g' is not among the groups of references"):
+        Rule.guarded("/a", policies)

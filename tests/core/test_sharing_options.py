@@ -23,7 +23,9 @@ class Ready:
     ("value", "expected"),
     [
         pytest.param(URL, {"url": URL, "namespace": "cfaccess", "lost_after": 60, "when_lost": "refuse"}, id="url"),
-        pytest.param({"url": URL}, {"url": URL, "secrets": ()}, id="mapping"),
+        pytest.param(
+            {"url": URL}, {"url": URL, "secrets": (), "poll_every": 2, "timeout": 1, "start_wait": 1}, id="mapping"
+        ),
         pytest.param("unix:///run/redis.sock?db=2", {"url": "unix:///run/redis.sock?db=2"}, id="unix"),
         pytest.param(
             f"{URL}?namespace=wiki&lost_after=5.5&when_lost=pass&poll_every=1&start_wait=0&ssl_ca_certs=%2Fca",
@@ -43,7 +45,23 @@ class Ready:
             {"url": f"{URL}?namespace=a", "secret": SECRET}, {"secrets": (SECRET,), "namespace": "a"}, id="both"
         ),
         pytest.param({"url": URL, "secret": [SECRET, OTHER]}, {"secrets": (SECRET, OTHER)}, id="a-list-of-secrets"),
-        pytest.param({"url": URL, "timeout": 0.05}, {"timeout": 0.05}, id="timeout"),
+        pytest.param(f"{URL}?secret={SECRET}?x", {"secrets": (f"{SECRET}?x",)}, id="a-secret-with-a-question-mark"),
+        pytest.param({"url": URL, "secret": "1" * 16}, {"secrets": ("1" * 16,)}, id="the-shortest-secret"),
+        pytest.param(f"{URL}?namespace=7", {"namespace": "7"}, id="a-namespace-of-digits"),
+        pytest.param(f"{URL}?client_name=a://b", {"url": f"{URL}?client_name=a://b"}, id="slashes-further-on"),
+        pytest.param(f"{URL}?url=x", {"url": f"{URL}?url=x"}, id="the-url-of-the-library"),
+        pytest.param(f"{URL}?host=h", {"url": f"{URL}?host=h"}, id="hardly-like-one-of-ours"),
+        pytest.param(
+            {"url": URL, "lost_after": 1, "poll_every": 0.1}, {"lost_after": 1, "poll_every": 0.1}, id="least"
+        ),
+        pytest.param(
+            {"url": URL, "lost_after": 86_400, "poll_every": 60}, {"lost_after": 86_400, "poll_every": 60}, id="most"
+        ),
+        pytest.param({"url": URL, "lost_after": 4}, {"lost_after": 4, "poll_every": 2}, id="twice-poll-every"),
+        pytest.param({"url": URL, "timeout": 0.05}, {"timeout": 0.05}, id="least-timeout"),
+        pytest.param(
+            {"url": URL, "timeout": 30, "start_wait": 30}, {"timeout": 30, "start_wait": 30}, id="most-waiting"
+        ),
         pytest.param(FleetOptions(url=URL), {"url": URL}, id="ready"),
         *(
             pytest.param(f"{scheme}://h/0", {"url": f"{scheme}://h/0"}, id=scheme)
@@ -73,21 +91,27 @@ def test_what_is_said_is_read(value: Any, expected: dict[str, Any]) -> None:
             {"url": URL, "namespac": "a"}, "fleet: 'namespac' is not known here; did you mean 'name", id="near"
         ),
         pytest.param({"url": URL, "xyz": "a"}, "fleet: 'xyz' is not known here; known are url, namespace", id="far"),
+        pytest.param({"url": URL, "x" * 65: "a"}, f"fleet: '{'x' * 64}' is not known here", id="long"),
         pytest.param({"url": URL, 7: "a"}, "fleet: '7' is not known here", id="no-name"),
         pytest.param(
             {"url": f"{URL}?namespace=a", "namespace": "b"}, "fleet: namespace: stands in the url", id="twice"
         ),
         pytest.param({"url": URL, "namespace": ""}, "fleet: namespace: is empty text", id="no-namespace"),
+        pytest.param(f"{URL}?namespace=", "fleet: namespace: is empty text", id="no-namespace-in-the-url"),
         pytest.param({"url": URL, "namespace": "a b"}, "fleet: namespace: ", id="blank-namespace"),
         pytest.param({"url": URL, "namespace": "{a}"}, "fleet: namespace: ", id="a-slot-of-a-cluster"),
         pytest.param({"url": URL, "namespace": 7}, "fleet: namespace: is a number", id="namespace-of-another-type"),
-        pytest.param({"url": URL, "secret": "short"}, "fleet: secret: holds text of 5", id="short-secret"),
+        pytest.param({"url": URL, "secret": "short"}, "fleet: secret: holds text of 5 characters; give 16", id="short"),
+        pytest.param({"url": URL, "secret": "1" * 15}, "fleet: secret: holds text of 15", id="just-too-short"),
+        pytest.param(f"{URL}?secret=", "fleet: secret: holds empty text", id="no-secret-in-the-url"),
         pytest.param({"url": URL, "secret": []}, "fleet: secret: is empty", id="no-secrets"),
         pytest.param({"url": URL, "secret": 7}, "fleet: secret: is a number", id="secret-of-another-type"),
         pytest.param({"url": URL, "secret": SECRET.encode()}, "fleet: secret: is 23 bytes", id="secret-in-bytes"),
         pytest.param({"url": URL, "secret": {SECRET: 1}}, "fleet: secret: is a dict", id="secret-in-a-mapping"),
         pytest.param({"url": URL, "secret": [SECRET, 7]}, "fleet: secret: holds a number", id="secrets-of-two-types"),
-        pytest.param({"url": URL, "when_lost": "maybe"}, "fleet: when_lost: .*'refuse' or 'pass'", id="when-lost"),
+        pytest.param(
+            {"url": URL, "when_lost": "maybe"}, "fleet: when_lost: is text of 5 .*'refuse' or 'pass'", id="when-lost"
+        ),
         pytest.param({"url": URL, "lost_after": 0.5}, "fleet: lost_after: .* from 1 to 86400", id="soon"),
         pytest.param({"url": URL, "lost_after": True}, "fleet: lost_after: is a boolean", id="boolean"),
         pytest.param({"url": URL, "lost_after": 3}, "fleet: lost_after: is less than twice poll_every", id="too-soon"),
@@ -97,7 +121,9 @@ def test_what_is_said_is_read(value: Any, expected: dict[str, Any]) -> None:
             f"{URL}?lost_afte=3", "fleet: 'lost_afte' is not known here; did you mean 'lost_af", id="near-query"
         ),
         pytest.param(f"{URL}?secrets=x", "fleet: 'secrets' is not known here; did you mean 'secret'", id="nearer"),
+        pytest.param({"url": URL, "poll_every": 61}, "fleet: poll_every: .* from 0.1 to 60$", id="poll-every"),
         pytest.param({"url": URL, "start_wait": -1}, "fleet: start_wait: ", id="start-wait"),
+        pytest.param({"url": URL, "start_wait": 31}, "fleet: start_wait: .* from 0 to 30$", id="long-start-wait"),
     ],
 )
 def test_a_mistake_is_named_and_not_shown(value: Any, message: str) -> None:

@@ -2,7 +2,7 @@
 
     python -m tests.mutation checks                # remove each check of section 1 of the specification in turn
     python -m tests.mutation checks a-token-is-ascii
-    python -m tests.mutation mutants               # mutmut over the modules that were examined (modules.toml)
+    python -m tests.mutation mutants               # mutmut over the modules of the core (modules.toml)
     python -m tests.mutation mutants token claims
 
 All of it happens in a copy. The second needs mutmut (``pip install 'mutmut>=3.8,<4'``). The exit status is 0 where
@@ -50,7 +50,7 @@ def run_mutants(names: list[str], processes: int) -> int:
     if unknown:
         raise SystemExit(f"modules.toml names no tests for {', '.join(sorted(unknown))}")
     outcomes = []
-    for module in names or mutants.examined():
+    for module in names or mutants.modules():
         with tempfile.TemporaryDirectory() as name:
             tree.copy_to(Path(name))
             outcome = mutants.mutate(module, Path(name), processes=processes)
@@ -69,7 +69,7 @@ def main() -> int:
     kinds = parser.add_subparsers(dest="kind", required=True)
     kinds.add_parser("checks").add_argument("names", nargs="*", help="checks of checks.toml; all where none is named")
     other = kinds.add_parser("mutants")
-    other.add_argument("names", nargs="*", help="modules of the core; all that were examined where none is named")
+    other.add_argument("names", nargs="*", help="modules of the core; all of them where none is named")
     other.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
     left = remove_checks(given.names) if given.kind == "checks" else run_mutants(given.names, given.processes)

@@ -16,8 +16,7 @@ from typing import Any
 
 from tests.mutation.tree import PYTEST, ROOT, run
 
-EXAMINED = ("section_1", "the_rest")
-SECTIONS = (*EXAMINED, "not_examined")
+SECTIONS = ("section_1", "the_rest")
 
 # What mutmut writes beside a mutated module: the exit status of each mutant's tests.
 _LIVES = (0, 33)  # no test failed; no test came by
@@ -63,11 +62,6 @@ def modules() -> dict[str, tuple[str, ...]]:
         for section in SECTIONS
         for module, tests in given[section].items()
     }
-
-
-def examined() -> list[str]:
-    """The modules of which every survivor was looked at."""
-    return [module for section in EXAMINED for module in _table("modules")[section]]
 
 
 def counting() -> list[str]:

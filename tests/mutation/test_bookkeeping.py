@@ -31,6 +31,11 @@ def test_a_change_that_does_not_fit_is_an_error() -> None:
             check.removed_from(source)
 
 
+def test_each_module_of_the_core_has_tests_to_kill_its_mutants() -> None:
+    core = {file.stem for file in (ROOT / "cfaccess_mw" / "core").glob("*.py")}
+    assert mutants.modules().keys() == core - {"__init__", "states"}  # these have no functions
+
+
 @pytest.mark.parametrize("module", mutants.modules())
 def test_each_module_and_its_tests_are_there(module: str) -> None:
     assert mutants.source_of(module)
@@ -66,6 +71,15 @@ def test_each_accepted_survivor_is_of_a_line_that_is_there(survivor: mutants.Sur
         pytest.param("a = Memory(count=64, weight=9)", "a = Memory(count=None, weight=9)", False, id="no-bound"),
         pytest.param('b = a.encode("ascii")', 'b = a.encode("ASCII")', True, id="an-encoding-by-case"),
         pytest.param('b = a.encode("ascii")', "b = a.encode(None)", False, id="another-encoding"),
+        pytest.param('return cast("list[str]", a)', "return cast(None, a)", True, id="a-cast"),
+        pytest.param('return cast("list[str]", a)', 'return cast("list[str]", b)', False, id="what-is-cast"),
+        pytest.param(
+            "a = get_close_matches(b, c, n=1)", "a = get_close_matches(b, c, )", True, id="more-that-are-near"
+        ),
+        pytest.param(
+            "a = get_close_matches(b, c, n=1)", "a = get_close_matches(b, None, n=1)", False, id="near-to-what"
+        ),
+        pytest.param('"id": self.id,', '"XXidXX": self.id,', False, id="a-name-in-a-mapping"),
         pytest.param("if a < b:", "if a <= b:", False, id="a-comparison"),
     ],
 )
