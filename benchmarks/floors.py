@@ -178,7 +178,8 @@ class CoreByHand:
         made.subject, made.issuer, made.audience = subject_id or "", claims["iss"], tuple(claims["aud"])
         made.issued_at, made.expires_at, made.key_thumbprint = began, claims["exp"], key.thumbprint
         identity = made.sealed()
-        self._tokens[token] = (Pass(identity, token), key, max(began, before) - 30, claims["exp"] + 30, self._source)
+        passing = Pass(identity=identity, token=token)
+        self._tokens[token] = (passing, key, max(began, before) - 30, claims["exp"] + 30, self._source)
         return identity
 
     def _read(self, token: bytes) -> Any:

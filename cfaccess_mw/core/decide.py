@@ -6,9 +6,8 @@ everything but the waiting is the same for blocking and asynchronous servers.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple
 
 from cfaccess_mw.core.admission import (
     NO_FACTS,
@@ -56,8 +55,9 @@ Given = str | bytes | type[InvalidToken] | None
 """The assertion of a request, why it cannot be one, or None where there is none."""
 
 
-class Pass(NamedTuple):
-    """The request goes to the application.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """The request goes to the application. No tuple: whoever writes one as JSON, or formats it, writes its token too.
 
     Attributes:
         identity: Who is asking; None on paths that need nobody.
@@ -65,17 +65,13 @@ class Pass(NamedTuple):
     """
 
     identity: Identity | None
-    token: str | bytes | None
-
-    def __repr__(self) -> str:
-        """Without the token: a ``repr`` ends in logs."""
-        return f"<Pass {self.identity!r}>"
+    token: str | bytes | None = field(repr=False)
 
 
 NOBODY = Pass(identity=None, token=None)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Refusal:
     """The request is answered here. Not frozen: one is made for each such request, and that is faster.
 
@@ -116,7 +112,7 @@ class _Remembered:
     ) -> None:
         self.token = token
         self.identity, self.valid_from, self.valid_until = proof
-        self.passing = Pass(self.identity, token)
+        self.passing = Pass(identity=self.identity, token=token)
         self.key = key
         self.source = source
         self.snapshot = snapshot

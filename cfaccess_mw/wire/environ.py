@@ -72,8 +72,8 @@ class EnvironReader:
 
         gunicorn calls it ``RAW_URI``; uWSGI, mod_wsgi, waitress and Werkzeug ``REQUEST_URI``.
         """
-        target: str | None = environ.get("RAW_URI") or environ.get("REQUEST_URI")
-        return target.partition("?")[0] if target else None
+        target = environ.get("RAW_URI") or environ.get("REQUEST_URI")
+        return str(target).partition("?")[0] if target else None  # neither is PEP 3333's, which says what is text
 
     def raw_path(self, environ: Environ) -> bytes | None:
         """The same as bytes."""

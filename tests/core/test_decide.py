@@ -177,6 +177,14 @@ def test_no_value_shows_a_token(world: World) -> None:
     assert token.decode() not in repr(world.decide(TOKEN, token))
 
 
+def test_a_permission_shows_no_token_to_whoever_writes_it_down(world: World) -> None:
+    token = world.user().decode()
+    passing = world.decide(TOKEN, token)
+    assert isinstance(passing, Pass)
+    assert token not in json.dumps({"decision": passing}, default=repr)
+    assert token not in "decided: %s" % passing  # noqa: UP031 - a tuple would be the arguments
+
+
 @pytest.mark.parametrize("spoil", [b"", b"A", b".A"], ids=["wrong-audience", "bad-encoding", "malformed"])
 def test_a_refusal_keeps_nothing_of_the_way_to_it(world: World, spoil: bytes) -> None:
     decision = world.decide(OTHER, world.user() + spoil)

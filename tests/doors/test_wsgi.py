@@ -266,6 +266,16 @@ def test_a_path_that_was_open_before_opens_no_other(
     assert not isinstance(door.decide(environ_of(**{**given, **first})), Refusal)
 
 
+@pytest.mark.parametrize("key", ["RAW_URI", "REQUEST_URI"])
+@pytest.mark.parametrize("target", [b"/b", ["/b"], 1], ids=["bytes", "list", "number"])
+def test_a_target_that_is_no_text_is_refused(
+    wrap: Callable[..., AccessMiddleware], token: str, key: str, target: object
+) -> None:
+    decision = wrap(lambda *_: [b""]).decide(environ_of(token, PATH_INFO="/b", **{key: target}))
+    assert isinstance(decision, Refusal)
+    assert decision.error.code == "ambiguous-path"
+
+
 def test_queries_fill_no_memory(wrap: Callable[..., AccessMiddleware]) -> None:
     door = wrap(lambda *_: [b""])
     for number in range(100):
