@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser.site import Site, serving
-from tests.browser.visiting import choose, focused, greeting, shown_pin, sign_in
+from tests.browser.visiting import await_focus, choose, focused, greeting, shown_pin, sign_in
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -138,12 +138,11 @@ def test_by_keyboard_with_a_one_time_pin(site: Site, page: "Page") -> None:
     assert focused(page) == "E-mail address"
     page.keyboard.type("dora@example.com")
     page.keyboard.press("Enter")
-    page.get_by_role("textbox", name="One-time PIN").wait_for()
-    assert focused(page) == "One-time PIN"
+    await_focus(page, "One-time PIN")
     page.keyboard.type("no idea")
     page.keyboard.press("Enter")
     page.get_by_text("That is not the PIN").wait_for()
-    assert focused(page) == "One-time PIN"
+    await_focus(page, "One-time PIN")
     page.keyboard.type(shown_pin(page))
     page.keyboard.press("Enter")
     page.wait_for_url(f"{site.edge}/work")

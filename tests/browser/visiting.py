@@ -35,3 +35,8 @@ def greeting(page: "Page") -> str:
 def focused(page: "Page") -> str:
     """What has the keyboard: its accessible text, or its value where it has none."""
     return str(page.evaluate("(e => e.innerText || e.labels?.[0]?.innerText || e.tagName)(document.activeElement)"))
+
+
+def await_focus(page: "Page", name: str) -> None:
+    """Wait until a text field has the keyboard: a page that is there obeys ``autofocus`` a moment later."""
+    page.get_by_role("textbox", name=name).and_(page.locator(":focus")).wait_for()
