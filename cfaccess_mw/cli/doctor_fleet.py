@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _ABOUT: Final = "fleet"
 _AGREES: Final = 2  # seconds between two clocks that nobody need mend
+_AWAY: Final = 240  # seconds; twice as long as any worker waits before it looks again, at the usual poll_every
 _APART: Final = 300  # seconds beyond which nothing is revoked, nor keys are taken
 
 _SECRETS: Final = "give the secret of the workers; of several all, in their order"
@@ -119,7 +120,10 @@ def _mark(survey: "Survey", *, is_sealed: bool) -> Finding:
     if found is None:
         return note(_ABOUT, "no worker was there within the last ten minutes", "see their logs, if any should run")
     now = time.time()
-    return good(_ABOUT, f"a worker{' with this secret' * is_sealed} was there {_ago(found.at, now)}")
+    says = f"a worker{' with this secret' * is_sealed} was there {_ago(found.at, now)}"
+    if now - found.at > _AWAY:
+        return note(_ABOUT, f"{says}, and none since", "see their logs, if any should run")
+    return good(_ABOUT, says)
 
 
 def _revocations(survey: "Survey") -> Finding:

@@ -1,12 +1,14 @@
 """How does one end sessions everywhere, from a shell? The command ``revoke``."""
 
 import datetime as dt
+import math
 import os
 import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -37,6 +39,12 @@ def _seconds(_: click.Context, __: click.Parameter, text: str) -> int:
     if not found:
         raise click.BadParameter("write it as 31d, 24h, 2h45m or 90s")
     return sum(int(count or 0) * unit for count, unit in zip(found.groups(), _UNITS, strict=True))
+
+
+def _patience(_: click.Context, __: click.Parameter, seconds: float) -> float:
+    if math.isnan(seconds):
+        raise click.BadParameter("write seconds, such as 3 or 0.5")
+    return seconds
 
 
 def _moment(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
@@ -89,6 +97,7 @@ def _moment(_: click.Context, __: click.Parameter, text: str | None) -> float | 
     "within",
     metavar="SECONDS",
     type=click.FloatRange(0, 60),
+    callback=_patience,
     default=3,
     show_default=True,
     help="How long a worker may take to confirm; 0 where none runs.",
@@ -134,21 +143,24 @@ def revoke(
             return
         if undo:
             undone = _undo(found, whom, name)
-            mistake = _unconfirmed(found, undone[-1], undone=True, within=within)
-            _show_undone(undone, as_json=as_json, is_confirmed=mistake is None)
+            last, tell = undone[-1], partial(_show_undone, undone, as_json=as_json)
         else:
             subject, value = whom or ("", "")
             who: dict[str, Any] = {_ARGUMENTS[subject]: value or True}
-            made = found.revoke(**who, lasts=lasts, block=block, issued_before=all_before)
-            mistake = _unconfirmed(found, made, undone=False, within=within)
-            _show_made(made, as_json=as_json, is_confirmed=mistake is None)
+            last = found.revoke(**who, lasts=lasts, block=block, issued_before=all_before)
+            tell = partial(_show_made, last, as_json=as_json)
+        said = None
+        try:
+            said = found.confirm(last, undone=undo, within=within) if within else None
+        finally:  # for whoever does not want to wait any longer, too: it was written
+            tell(is_confirmed=said == "confirmed")
+    mistake = _mistake(said, within)
     if mistake is not None:
         raise mistake
 
 
-def _unconfirmed(fleet: "Fleet", made: Revocation, *, undone: bool, within: float) -> Mistake | None:
-    """Wait for a worker; return what is to be said where none has taken what was written."""
-    said = fleet.confirm(made, undone=undone, within=within) if within else "confirmed"
+def _mistake(said: str | None, within: float) -> Mistake | None:
+    """What is to be said where no worker has taken what was written, and one was waited for."""
     if said == "another-secret":
         return NotSo(
             "fleet: secret: is not the one that the workers of this fleet use, and none has taken what was written; "
@@ -156,8 +168,9 @@ def _unconfirmed(fleet: "Fleet", made: Revocation, *, undone: bool, within: floa
         )
     if said == "unconfirmed":
         return Unreachable(
-            f"fleet: no worker has taken what was written within {within:g} seconds: none runs, or none knows the "
-            "secret that signs here, the first one; see cfaccess doctor, or give --wait 0 where none is to run"
+            f"fleet: no worker has taken what was written within {within:g} seconds: none runs in this "
+            "namespace, or none knows the secret that signs here, the first one; see cfaccess doctor, or give --wait 0 "
+            "where none is to run"
         )
     return None
 

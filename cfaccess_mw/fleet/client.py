@@ -12,6 +12,7 @@ from cfaccess_mw.extras import needs
 with needs("redis"):
     from redis import Redis
     from redis.backoff import NoBackoff
+    from redis.client import NEVER_DECODE
     from redis.cluster import ClusterNode, RedisCluster
     from redis.connection import parse_url
     from redis.exceptions import RedisClusterException, RedisError, ResponseError
@@ -27,6 +28,9 @@ _PORTS: Final = {"redis+sentinel": 26379, "rediss+sentinel": 26379, "redis+clust
 
 # What connecting and asking may raise on purpose.
 TROUBLE: Final = (RedisError, RedisClusterException, OSError)
+
+# A client that was handed in may decode: whoever writes what is no text would have it raise, over and over.
+AS_BYTES: Final[Mapping[str, Any]] = {NEVER_DECODE: True}
 
 # Said by Redis of a command or a value, not of the connection.
 ANSWERED: Final = ResponseError

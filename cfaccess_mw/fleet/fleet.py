@@ -157,9 +157,9 @@ class Fleet:
         return self._order(lambda orders: orders.revocations())
 
     def confirm(self, made: Revocation, *, undone: bool = False, within: float = 3) -> Confirmation:
-        """Wait until a worker has taken a revocation, or the word that one was undone.
+        """Wait until a worker of another process has taken a revocation, or the word that one was undone.
 
-        It is for a process that takes no part itself, such as a shell: it is left open whether its own worker counts.
+        What was said by this object holds in its own process in any case, whoever else obeys: that does not count.
 
         Args:
             made: The revocation; of several, the last.
@@ -361,7 +361,7 @@ class Fleet:
             self.take(written)
 
     def _order(self, say: Callable[[Orders], T]) -> T:
-        return self.ask(lambda store: say(Orders(store, self._sealing)))
+        return self.ask(lambda store: say(Orders(store, self._sealing, say=self.marks.leave_out)))
 
     def ask(self, say: Callable[[Store], T]) -> T:
         """Ask Redis, each question for ``timeout`` at most.

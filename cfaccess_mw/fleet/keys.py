@@ -18,6 +18,7 @@ from cfaccess_mw.fleet.store import Store
 
 _MOST_BYTES: Final = 512 * 1024  # an export has 400,000 bytes at most
 _LASTS: Final = 604_800  # seconds: no ``hard_ttl`` is longer
+_LATEST: Final = 253_402_300_799  # the end of the year 9999
 _SKEW: Final = 300  # seconds by which clocks of machines may differ, as for warm starts
 
 
@@ -117,4 +118,5 @@ def _fetched_at(exported: bytes, url: str) -> float:
     except ValueError:
         return 0.0
     found: object = document.get("fetched_at") if document.get("url") == url else None
-    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else 0.0
+    is_time = isinstance(found, int | float) and not isinstance(found, bool) and 0 <= found <= _LATEST
+    return float(found) if is_time else 0.0  # type: ignore[arg-type]  # a number by then

@@ -54,7 +54,7 @@ def read(content: bytes) -> Revocation | Undone:
         document = {}
     if document.keys() == {"undone", "until"}:
         name, until = document["undone"], document["until"]
-        if isinstance(name, str) and type(until) in (int, float):
+        if isinstance(name, str) and 1 <= len(name) <= 64 and name.isalnum() and type(until) in (int, float):
             return Undone(id=name, until=until)
     elif document.keys() == set(_FIELDS):
         try:

@@ -7,6 +7,7 @@ workers and operators complain, and stops none of them.
 """
 
 import json
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -15,7 +16,7 @@ from typing import Final, Literal
 
 from cfaccess_mw.core.encoding import decode_json_object
 from cfaccess_mw.core.sharing import Revocation
-from cfaccess_mw.fleet.client import ANSWERED
+from cfaccess_mw.fleet.client import ANSWERED, TROUBLE
 from cfaccess_mw.fleet.ledger import Undone
 from cfaccess_mw.fleet.sealing import Refused, Seal
 from cfaccess_mw.fleet.store import MARK_BYTES, Store
@@ -24,8 +25,11 @@ Confirmation = Literal["confirmed", "unconfirmed", "another-secret"]
 
 LASTS: Final = 600  # seconds for which a mark stands; workers look every two minutes at the latest
 _FRESH: Final = 30  # seconds for which a mark need not be written again: of many workers few write
+_MOST_OURS: Final = 1_024  # entries said here that our own worker may not have read yet
 _MOST_TAKEN: Final = 64  # entries that a mark names: as many operators may wait at a time
 _BETWEEN: Final = 0.05  # seconds between two looks of whoever waits
+_REST: Final = 10.0  # seconds for which no mark is left after that failed: news are not to wait for it
+_LATEST: Final = 253_402_300_799  # the end of the year 9999
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,15 +73,29 @@ class Marks:
         self._refuse = refuse
         self._wall = wall
         self._taken: deque[str] = deque(maxlen=_MOST_TAKEN)
+        self._ours: deque[str] = deque(maxlen=_MOST_OURS)
+        self._rests_until = -math.inf
 
     def leave(self, store: Store, taken: Iterable[str]) -> None:
         """Look who was there, and leave a mark where what stands there does not say what ours would.
+
+        That it cannot be done is told, and no more: in a cluster it may stand at another node than the revocations.
 
         Args:
             store: What is asked of Redis.
             taken: The names of the entries that are new here.
         """
-        self._taken.extend(taken)
+        self._taken.extend(name for name in taken if name not in self._ours)
+        if time.monotonic() < self._rests_until:
+            return
+        try:
+            self._leave(store)
+        except TROUBLE as error:
+            if not isinstance(error, ANSWERED):  # otherwise it is full, or read-only for a while, and said so at once
+                self._rests_until = time.monotonic() + _REST
+            self._refuse(type(error).__name__)
+
+    def _leave(self, store: Store) -> None:
         try:
             found = self.find(store)
         except Refused as refused:
@@ -87,10 +105,11 @@ class Marks:
         if found is not None and 0 <= now - found.at < _FRESH and set(self._taken) <= set(found.taken):
             return
         content = json.dumps({"at": now, "taken": list(self._taken)}).encode()
-        try:
-            store.set(store.mark, self._seal.close(store.mark, content), LASTS)
-        except ANSWERED as error:  # full, or read-only for a while
-            self._refuse(type(error).__name__)
+        store.set(store.mark, self._seal.close(store.mark, content), LASTS)
+
+    def leave_out(self, entry: Revocation | Undone) -> None:
+        """Never name an entry, for it is this process that says it: whoever waits wants to hear of others."""
+        self._ours.append(name_of(entry))
 
     def find(self, store: Store) -> Mark | None:
         """Return the mark that stands there; None where there is none.
@@ -127,7 +146,7 @@ class Marks:
             else:
                 if found is not None and name in found.taken:
                     return "confirmed"
-            if time.monotonic() >= deadline:
+            if not time.monotonic() < deadline:  # which is so of NaN, too
                 return said
             time.sleep(_BETWEEN)
 
@@ -138,6 +157,7 @@ def _read(content: bytes) -> Mark:
     except ValueError:
         document = {}
     at, taken = document.get("at"), document.get("taken")
-    if type(at) in (int, float) and isinstance(taken, list) and all(isinstance(name, str) for name in taken):
+    is_time = type(at) in (int, float) and 0 <= at <= _LATEST  # type: ignore[operator]  # a number by then
+    if is_time and isinstance(taken, list) and all(isinstance(name, str) for name in taken):
         return Mark(at=float(at), taken=tuple(taken))  # type: ignore[arg-type]  # a number by then
     raise Refused("malformed")

@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 from cfaccess_mw.core.errors import ConfigurationError
 from cfaccess_mw.core.shape import shape
 from cfaccess_mw.core.sharing import SUBJECTS, Revocation, Subject
+from cfaccess_mw.fleet.client import TROUBLE
 from cfaccess_mw.fleet.ledger import LONGEST, MOST, Ledger, Undone, read, standing
 from cfaccess_mw.fleet.sealing import Refused, Seal
 from cfaccess_mw.fleet.store import MARK_BYTES, Entry, Store
@@ -29,14 +30,24 @@ class Orders:
     Args:
         store: What is asked of Redis.
         seal: Of the entries.
+        say: Told of each entry before it is written.
         wall: Seconds since the epoch.
     """
 
-    def __init__(self, store: Store, seal: Seal, *, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        store: Store,
+        seal: Seal,
+        *,
+        say: Callable[[Revocation | Undone], None] = lambda _: None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
         self._store = store
         self._seal = seal
+        self._say = say
         self._wall = wall
         self._is_obeyed = True
+        self._refused: list[Entry] = []
 
     def revoke(
         self, subject: str, value: str, *, lasts: float, block: bool, issued_before: float | None
@@ -118,8 +129,13 @@ class Orders:
 
     def count(self) -> tuple[int, int]:
         """How many revocations hold, and how many entries are not taken."""
-        refused = self._store.entry_count() - len(self._entries())
-        return len(self.revocations()), max(0, refused)
+        now, known, refused = self._wall(), list[Revocation | Undone](), 0
+        for written in [written for _, written in self._store.all_entries()]:
+            try:
+                known.append(self._opened(written))
+            except Refused:
+                refused += not _has_ended(written, now)
+        return sum(one.until > now for one in standing(known)), refused
 
     def _clean(self, now: float) -> list[Revocation | Undone]:
         """Take away what has ended, and what stands there twice; return the rest."""
@@ -130,27 +146,45 @@ class Orders:
                 useless.append(place)
             else:
                 seen[entry] = None
+        # What others wrote, and say themselves that it has ended, is of use to nobody: with a secret of before, say.
+        useless += [place for place, written in self._refused if _has_ended(written, now)]
         self._store.delete(useless)
         return list(seen)
 
     def _entries(self) -> list[tuple[Any, Revocation | Undone]]:
         found: list[tuple[Entry, Revocation | Undone]] = []
-        with suppress(Refused):
+        self._refused = []
+        with suppress(Refused, *TROUBLE):  # at another node of a cluster, say: it keeps nobody from saying anything
             self._is_obeyed = not self._seal.is_out_of_reach(self._store.get(self._store.mark, MARK_BYTES) or b"")
         for place, written in self._store.all_entries():
             self._is_obeyed = self._is_obeyed and not self._seal.is_out_of_reach(written)
             try:
-                if len(written) <= LONGEST:
-                    found.append(((place, written), read(self._seal.open(self._store.revocations, written))))
-            except Refused:
-                continue  # the workers tell of it
+                found.append(((place, written), self._opened(written)))
+            except Refused:  # the workers tell of it
+                self._refused.append((place, written))
         return [((place, written), entry) for (place, written), entry in found]
+
+    def _opened(self, written: bytes) -> Revocation | Undone:
+        if len(written) > LONGEST:
+            raise Refused("too-large")
+        return read(self._seal.open(self._store.revocations, written))
 
     def _written(self, entry: Revocation | Undone) -> bytes:
         """Return an entry as it is written, once it was seen whether others would take it."""
         if not self._is_obeyed:
             raise ConfigurationError("fleet: secret: is missing; others here have one, and would not obey: give theirs")
+        self._say(entry)
         return Ledger(self._seal, self._store.revocations).close(entry)
+
+
+def _has_ended(written: bytes, now: float) -> bool:
+    """Whether an entry says of itself that it has ended, whoever wrote it."""
+    if len(written) > LONGEST:
+        return False
+    try:
+        return read(written.partition(b"\n")[2]).until <= now
+    except Refused:
+        return False
 
 
 def read_subject(named: Mapping[str, object]) -> tuple[str, str]:

@@ -16,7 +16,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from cfaccess_mw.fleet.client import ANSWERED, Client
+from cfaccess_mw.fleet.client import ANSWERED, AS_BYTES, Client
 from cfaccess_mw.fleet.ledger import MOST
 from cfaccess_mw.fleet.sealing import Refused
 
@@ -61,7 +61,7 @@ class Store:
 
     def ask(self, *command: object) -> Any:
         """Give Redis one command; with one key at most, so that a cluster takes it."""
-        return self._client.execute_command(*command)
+        return self._client.execute_command(*command, **AS_BYTES)
 
     # Revocations
 
@@ -129,8 +129,12 @@ class Store:
         """
         try:
             value = as_bytes(self.ask("GETRANGE", place, 0, most))
-        except ANSWERED:
-            raise Refused("wrong-type") from None
+        except ANSWERED as error:
+            if not str(error).startswith("WRONGTYPE"):  # we may not, say: nothing is known of what stands there
+                raise
+            value = None
+        if value is None:
+            raise Refused("wrong-type")
         if len(value) > most:
             raise Refused("too-large")
         return value or None

@@ -64,6 +64,8 @@ class Survey:
                 return say(store)
             except Refused as refused:
                 return refused.reason
+            except ANSWERED as error:
+                return type(error).__name__
 
         return self._fleet.ask(ask)
 

@@ -84,10 +84,11 @@ def sealed(purpose: str, namespace: str, secret: str = SECRET) -> Seal:
     return Seal((secret,), purpose=purpose, namespace=namespace)
 
 
-def leave_mark(redis: RedisServer, namespace: str, *secrets: str) -> None:
+def leave_mark(redis: RedisServer, namespace: str, *secrets: str, ago: float = 0) -> None:
     """What a worker does."""
     seal = Seal(secrets, purpose="mark", namespace=namespace)
-    Marks(seal, differ=lambda _: None, refuse=lambda _: None).leave(Store(redis.client, namespace), [])
+    marks = Marks(seal, differ=lambda _: None, refuse=lambda _: None, wall=lambda: time.time() - ago)
+    marks.leave(Store(redis.client, namespace), [])
 
 
 def share_keys(redis: RedisServer, namespace: str, url: str, *, age: float, secret: str = SECRET) -> None:
@@ -198,6 +199,26 @@ def test_what_stands_there(
     harm(redis, namespace, certs_url)
     told = examined(redis.url, namespace=namespace, secret=SECRET, status=1 if level == "wrong" else 0)
     assert [text for at, text in told if at == level and says_ in text], told
+
+
+def test_a_worker_that_is_gone(redis: RedisServer, namespace: str, examined: Callable[..., Told]) -> None:
+    leave_mark(redis, namespace, SECRET, ago=300)
+    told = examined(redis.url, namespace=namespace, secret=SECRET, status=0)
+    assert ("note", "a worker with this secret was there 5 minutes ago, and none since") in told
+
+
+def test_what_has_ended_is_nobodys_mistake(redis: RedisServer, namespace: str, examined: Callable[..., Told]) -> None:
+    past = json.dumps({"undone": "a", "until": time.time() - 1}).encode()
+    place = f"{namespace}:revocations"
+    redis.client.xadd(place, {"e": sealed("revocations", namespace, ANOTHER).close(place, past)})
+    redis.client.xadd(place, {"e": past})
+    fleet = Fleet(redis.url, namespace=namespace, secret=SECRET)
+    told = examined(redis.url, namespace=namespace, secret=SECRET, status=1)
+    assert [text for level, text in told if level == "wrong"] == [
+        "0 revocations in force; 1 entry beside them that nobody with this secret takes"
+    ], "what has no seal at all is no entry of anybody"
+    fleet.revoke(user="u")
+    assert redis.client.xlen(place) == 2, "what has ended was taken away"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,9 @@
 import json
 import os
 import re
+import signal
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -10,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from cfaccess_mw.cli.mistakes import INTERRUPTED
 from cfaccess_mw.fleet import Fleet
 from tests.cli.conftest import CLIENT_ID, Run
+from tests.eventually import eventually
 from tests.fleet.servers import RedisServer, redis_server
 from tests.processes import free_port
 
@@ -120,7 +125,9 @@ def test_where_the_fleet_is_said(
     run: Run, folder: Path, redis: RedisServer, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "fleet.toml").write_text(f'[fleet]\nurl = "{redis.url}"\nnamespace = "{namespace}"\n')
-    run("revoke", "--user", "u1", "--config", "fleet.toml", "--wait", "0")
+    result = run("revoke", "--user", "u1", "--config", "fleet.toml", "--wait", "0")
+    assert result.stdout.startswith("written: "), "nobody was asked whether he has taken it"
+    assert result.stderr == ""
     assert "u1" in run("revoke", "--list", "--fleet", redis.url, "--namespace", namespace).stdout
     monkeypatch.setenv("CFACCESS_CONFIG", "fleet.toml")
     assert "u1" in run("revoke", "--list").stdout
@@ -162,6 +169,7 @@ def test_where_the_fleet_is_said(
             ["--list", "--fleet", f"redis://h?db=0&pass%57ord={SECRET}"], "put it into CFACC", id="a-password-encoded"
         ),
         pytest.param(["--list", "--wait", "61"], "0<=x<=60", id="waiting-for-too-long"),
+        pytest.param(["--user", "a", "--wait", "nan"], "write seconds", id="waiting-for-ever"),
         pytest.param(["--list", "--config", "nowhere.toml"], "nowhere.toml: cannot be read", id="no-file"),
         pytest.param(["--list", "--config", "access.toml"], "fleet: is said nowhere", id="a-file-without"),
     ],
@@ -232,3 +240,29 @@ def test_an_undoing_is_confirmed_too(run: Run, fleet: Fleet, monkeypatch: pytest
     result = run("revoke", "--undo", "--user", "u1", "--wait", "0.1", status=3)
     assert result.stdout.startswith("undoing written: ")
     assert NOBODY in result.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there is no such signal here")
+def test_who_waits_no_longer_is_told_what_was_written(redis: RedisServer, namespace: str, alone: Path) -> None:
+    url = f"{redis.url}?namespace={namespace}&secret={SECRET}"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cfaccess_mw", "revoke", "--user", "u1", "--wait", "60"],
+        cwd=alone,
+        env={**os.environ, "CFACCESS_FLEET": url},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    def looks() -> int:
+        return int(redis.client.info("commandstats").get("cmdstat_getrange", {}).get("calls", 0))
+
+    try:
+        assert eventually(lambda: redis.client.xlen(f"{namespace}:revocations"))
+        looked = looks()
+        assert eventually(lambda: looks() > looked), "it waits"
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=20)[0].startswith("written: ")
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == INTERRUPTED

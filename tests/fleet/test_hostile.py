@@ -5,9 +5,11 @@ import time
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from cfaccess_mw.core.errors import ConfigurationError
 from cfaccess_mw.emulator.issuer import Issuer
+from cfaccess_mw.fleet import Fleet
 from cfaccess_mw.fleet.errors import FleetError
 from cfaccess_mw.fleet.ledger import MOST
 from cfaccess_mw.fleet.sealing import Refused
@@ -47,6 +49,21 @@ def test_a_forged_entry_stops_nobody(
     assert worker.outcome(signed_in(issuer)) == "accepted"
     assert worker.ear.told().count("fleet-value-refused") == 1, "once a minute, however many there are"
     assert len(hire(redis, secret=SECRET).fleet.revocations()) == 1
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_what_is_no_text_stops_no_client_that_decodes(
+    issuer: Issuer, redis: RedisServer, hire: Hire, namespace: str, protocol: int
+) -> None:
+    client = Redis(port=redis.port, socket_timeout=5, decode_responses=True, protocol=protocol)
+    redis.client.set(f"{namespace}:mark", b"\xff\xfe")
+    redis.client.xadd(f"{namespace}:revocations", {"e": b"\xff\xfe", b"\xff": b"\xff"})
+    worker = hire(client, secret=SECRET)
+    operator = Fleet(client, namespace=namespace, secret=SECRET)
+    assert operator.confirm(operator.revoke(email="alice@example.com"), within=20) == "confirmed"
+    assert worker.outcome(signed_in(issuer)) == "session-revoked"
+    assert len(operator.revocations()) == 1
+    assert "fleet-lost" not in worker.ear.told()
 
 
 def test_what_is_deleted_is_not_undone(issuer: Issuer, redis: RedisServer, hire: Hire) -> None:

@@ -115,6 +115,9 @@ def _issuer(worker: Worker) -> str:
         pytest.param(("SET", b"-\ngarbage"), "keys-not-taken", id="sealed-garbage"),
         pytest.param(("SET", b"-\n" + b"x" * (2 << 20)), "too-large", id="huge"),
         pytest.param(("LPUSH", b"x"), "wrong-type", id="a-list"),
+        pytest.param(
+            ("SET", b'-\n{"url": "%s", "fetched_at": 1%s}' % (URL.encode(), b"0" * 400)), "keys-not-taken", id="no-time"
+        ),
         pytest.param("other-url", "keys-not-taken", id="another-url"),
         pytest.param("too-old", "keys-not-taken", id="older-than-may-be"),
         pytest.param("future", "keys-not-taken", id="from-the-future"),

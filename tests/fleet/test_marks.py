@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.fleet import Fleet
@@ -101,6 +102,26 @@ def test_who_tampers_with_the_mark_makes_no_order_look_obeyed(
     assert operator.confirm(made, within=0) == ("unconfirmed" if tamper is gone else "another-secret")
 
 
+@pytest.mark.parametrize(
+    ("theirs", "said"),
+    [
+        pytest.param([SECRET], {"confirmed"}, id="the-same"),
+        pytest.param([OTHER_SECRET], {"unconfirmed", "another-secret"}, id="another"),
+        pytest.param(None, {"unconfirmed"}, id="nobody-else"),
+    ],
+)
+def test_who_says_it_does_not_confirm_it(
+    redis: RedisServer, hire: Hire, theirs: list[str] | None, said: set[str]
+) -> None:
+    if theirs is not None:
+        hire(redis, secret=theirs)
+    fleet = hire(redis, secret=SECRET).fleet
+    within = 20 if theirs == [SECRET] else 0.1
+    made = [fleet.revoke(user=f"u{number}") for number in range(9)]  # which of its threads is first is a matter of luck
+    assert {fleet.confirm(one, within=within) for one in made} <= said
+    assert {fleet.confirm(one, undone=True, within=within) for one in fleet.undo()} <= said
+
+
 def test_a_mark_that_is_shown_again_confirms_nothing_new(redis: RedisServer, hire: Hire, namespace: str) -> None:
     worker, place = hire(redis, secret=[SECRET, OTHER_SECRET]), f"{namespace}:mark"
     operator = Fleet(redis.url, namespace=namespace, secret=SECRET)
@@ -115,11 +136,60 @@ def test_a_mark_that_is_shown_again_confirms_nothing_new(redis: RedisServer, hir
     assert operator.confirm(operator.revoke(user="b"), within=0.2) == "unconfirmed"
 
 
-def test_a_mark_that_cannot_be_written_is_told_and_no_loss(issuer: Issuer, frail: RedisServer, hire: Hire) -> None:
-    frail.client.execute_command("ACL", "SETUSER", "some", "on", "nopass", "~*", "+@all", "-set")
-    worker = hire(frail.url.replace("//", "//some:x@"))
+@pytest.mark.parametrize("denied", [pytest.param("-set", id="writing"), pytest.param("-getrange", id="reading")])
+def test_who_may_not_do_it_is_told_so_and_of_no_other_secret(
+    issuer: Issuer, frail: RedisServer, hire: Hire, denied: str
+) -> None:
+    frail.client.execute_command("ACL", "SETUSER", "some", "on", "nopass", "~*", "+@all", denied)
+    worker = hire(frail.url.replace("//", "//some:x@"), secret=SECRET)
     assert worker.ear.wait("fleet-value-refused").facts == {"what": "mark", "reason": "NoPermissionError"}
+    assert worker.fleet.health().same_secret
+    made = worker.fleet.revoke(email="alice@example.com")
+    assert worker.outcome(signed_in(issuer)) == "session-revoked"
+    operator = Fleet(frail.url.replace("//", "//some:x@"), namespace=worker.fleet.namespace, secret=SECRET)
+    assert operator.confirm(made, within=0) == "unconfirmed"
+
+
+class Partly(Redis):
+    """A client of a cluster in which the node that has the mark, and nothing else of ours, does not answer."""
+
+    asked = 0
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        if str(args[1:2]).endswith(":mark',)"):
+            self.asked += 1
+            raise TimeoutError
+        return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+
+
+def test_where_the_mark_cannot_be_reached_revocations_hold_and_go_on(
+    issuer: Issuer, redis: RedisServer, hire: Hire
+) -> None:
+    client = Partly(port=redis.port, socket_timeout=5)
+    worker = hire(client, secret=SECRET)
+    assert worker.ear.wait("fleet-value-refused").facts == {"what": "mark", "reason": "TimeoutError"}
     assert worker.outcome(signed_in(issuer)) == "accepted"
+    asked, operator = client.asked, Fleet(redis.url, namespace=worker.fleet.namespace, secret=SECRET)
+    operator.revoke(email="alice@example.com")
+    worker.knows(1)
+    assert worker.outcome(signed_in(issuer)) == "session-revoked"
+    assert client.asked == asked, "news do not wait for it"
+    Fleet(client, namespace=worker.fleet.namespace, secret=SECRET).revoke(user="u")
+    worker.knows(2)
+    assert "fleet-lost" not in worker.ear.told()
+
+
+def test_a_redis_that_keeps_writings_waiting_is_heard(issuer: Issuer, frail: RedisServer, hire: Hire) -> None:
+    frail.client.client_pause(600_000, all=False)
+    worker = hire(frail, start_wait=20)
+    worker.ear.wait("fleet-joined")
+    assert worker.outcome(signed_in(issuer)) == "accepted"
+
+
+@pytest.mark.parametrize("within", [pytest.param(float("nan"), id="nan"), pytest.param(-1.0, id="less-than-nothing")])
+def test_nobody_waits_for_ever(redis: RedisServer, namespace: str, within: float) -> None:
+    operator = Fleet(redis.url, namespace=namespace)
+    assert operator.confirm(operator.revoke(user="u"), within=within) == "unconfirmed"
 
 
 def test_nobody_confirms_who_cannot_be_reached(frail: RedisServer) -> None:
@@ -164,6 +234,8 @@ def test_of_many_workers_few_write(redis: RedisServer, namespace: str) -> None:
         pytest.param(b"{}", id="empty"),
         pytest.param(json.dumps({"at": "now", "taken": []}).encode(), id="no-time"),
         pytest.param(json.dumps({"at": True, "taken": []}).encode(), id="true"),
+        pytest.param(json.dumps({"at": 10**400, "taken": []}).encode(), id="no-time-of-a-calendar"),
+        pytest.param(json.dumps({"at": -1, "taken": []}).encode(), id="before-the-epoch"),
         pytest.param(json.dumps({"at": 1, "taken": "a"}).encode(), id="no-list"),
         pytest.param(json.dumps({"at": 1, "taken": [1]}).encode(), id="no-names"),
     ],
