@@ -163,8 +163,8 @@ def _mistake(said: str | None, within: float) -> Mistake | None:
     """What is to be said where no worker has taken what was written, and one was waited for."""
     if said == "another-secret":
         return NotSo(
-            "fleet: secret: is not the one that the workers of this fleet use, and none is known to have taken what was written; "
-            "give theirs, in their order, and say it again"
+            "fleet: secret: is not the one that the workers of this fleet use, and none is known to have taken what "
+            "was written; give theirs, in their order, and say it again"
         )
     if said == "unconfirmed":
         return Unreachable(

@@ -192,7 +192,7 @@ def test_nobody_there(run: Run) -> None:
 
 
 ANOTHER = "another-s3cr3t-of-the-fleet"
-DIFFERS = "fleet: secret: is not the one that the workers of this fleet use, and none is known to have taken what was written"
+DIFFERS = "fleet: secret: is not the one that the workers of this fleet use, and none is known to have taken"
 NOBODY = "fleet: no worker has taken what was written within 0.1 seconds"
 
 
