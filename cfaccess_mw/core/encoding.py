@@ -12,7 +12,7 @@ from typing import Any
 _TO_STANDARD = bytes.maketrans(b"-_+/=\r\n", b"+/!!!!!")
 
 # The last character of a segment whose length leaves 2 or 3 over four carries unused bits; canonical means they are 0.
-_LAST = {0: None, 2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}
+_LAST = {2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}
 _PADDING = {0: b"", 2: b"==", 3: b"="}
 
 

@@ -139,9 +139,7 @@ def _no_number(_: str) -> None:
 
 
 # Not strict: a raw control character makes a bad key id, not a bad document.
-_decoder = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=_no_number, parse_float=_no_number, parse_constant=_no_number, strict=False
-)
+_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_int=_no_number, strict=False)
 
 
 def parse_jwks(body: bytes) -> KeySnapshot:

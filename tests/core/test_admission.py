@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cfaccess_mw.core.admission import NO_FACTS, LackingProfile
+from cfaccess_mw.core.admission import NO_FACTS, Admission, LackingProfile, Verdicts
 from cfaccess_mw.core.check import Check
 from cfaccess_mw.core.decide import NO_ANSWERS, NOBODY, Decision, Gate, Pass, Refusal
 from cfaccess_mw.core.errors import (
@@ -186,6 +186,19 @@ class TestVerdictsAreKept:
             decision = world.gate.decide(requirement, None, NOW, (alice,), NO_ANSWERS, facts)
             assert verdict(decision) == expected, "of a cookie"
 
+    def test_of_one_token_only_so_many_are_kept(self, world: World, alice: str) -> None:
+        decision = world.ask(required(Rule.any_user("/a")), alice)
+        assert isinstance(decision, Pass)
+        assert decision.identity is not None
+        verdicts: Verdicts = {}
+        sizes = set()
+        for number in range(40):
+            requirement = required(Rule.allow("/a", emails=f"{number}@example.com"))
+            refusal = Admission(None).admit(requirement, decision.identity, alice, verdicts, NO_ANSWERS, NO_FACTS)
+            assert isinstance(refusal, NotPermitted)
+            sizes.add(len(verdicts))
+        assert max(sizes) == 16
+
     def test_each_requirement_has_its_own(self, world: World, alice: str) -> None:
         for number in range(40):
             rule = Rule.allow("/a", emails="alice@example.com" if number % 2 else "bob@example.com")
@@ -246,6 +259,20 @@ class TestLookups:
             for _ in ("first", "kept"):
                 assert verdict(world.ask(requirement, alice)) == expected
 
+    def test_a_verdict_on_a_version_of_the_profile_is_kept(self, world: World, alice: str) -> None:
+        seen: list[Facts] = []
+
+        def check(facts: Facts) -> bool:
+            seen.append(facts)
+            return True
+
+        condition = Check(function=check, looks_at=Need.TOKEN | Need.PROFILE, pure=True)
+        requirement = required(Rule.guarded("/a", [Policy(decision=PolicyDecision.ALLOW, include=(condition,))]))
+        for version in (1, 1, 2, 2):
+            world.at_hand.answer = profile(version)
+            assert verdict(world.ask(requirement, alice)) == "in"
+        assert len(seen) == 2
+
     def test_a_verdict_does_not_outlive_the_profile(self, world: World, alice: str) -> None:
         requirement = required(self.ADMINS)
         world.at_hand.answer = profile(groups=["admins"])
@@ -300,7 +327,10 @@ class TestBypass:
 def test_nothing_is_asked_for_twice(world: World, alice: str) -> None:
     requirement = required(Rule.allow("/a", groups=["admins"]))
     lacking = world.ask(requirement, alice)
-    assert verdict(world.ask(requirement, alice, answers={lacking: KEYS_UNAVAILABLE})) is IdentityUnavailable
+    refusal = world.ask(requirement, alice, answers={lacking: KEYS_UNAVAILABLE})
+    assert verdict(refusal) is IdentityUnavailable
+    assert isinstance(refusal, Refusal)
+    assert refusal.error.retry_after == 1
 
 
 WWW_TOKEN = Rule.token("/*", hosts="www.example")

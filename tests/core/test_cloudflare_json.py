@@ -210,3 +210,9 @@ def test_an_explanation_names_every_condition_of_every_policy_in_order() -> None
         ("require", "everyone", Truth.TRUE),
     ]
     assert [one.is_about for one in explain_policies(written, facts(identity=None))] == [False, True, False, False]
+
+
+def test_an_identity_provider_is_known_by_its_id_in_any_case() -> None:
+    for key in (IDP, IDP.upper()):
+        [made] = policies_to_cloudflare(read_policies({"decision": "allow", "include": [{"login_methods": [key]}]}))
+        assert made["include"] == [{"login_method": {"id": key}}]

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from string import ascii_lowercase, ascii_uppercase, digits
 from types import MappingProxyType
 from typing import Any
 
@@ -113,6 +114,9 @@ def one_by_one(*values: str) -> Iterator[str]:
         pytest.param({"scrub": "X-User"}, {"scrub": ("x-user",)}, id="one-header"),
         pytest.param({"scrub": ["X-User", "x_y"]}, {"scrub": ("x-user", "x_y")}, id="headers"),
         pytest.param({"scrub": "Az09!#$%&'*+-.^_`|~"}, {"scrub": ("az09!#$%&'*+-.^_`|~",)}, id="any-token"),
+        pytest.param(
+            {"scrub": ascii_uppercase + digits}, {"scrub": (ascii_lowercase + digits,)}, id="letters-and-digits"
+        ),
         pytest.param({"scrub": []}, {"scrub": ()}, id="no-headers"),
         pytest.param({"rules": []}, {"rules": ()}, id="no-rules"),
         pytest.param({"rules": [Rule.public("/healthz")]}, {"rules": (Rule.public("/healthz"),)}, id="a-rule"),

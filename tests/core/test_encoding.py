@@ -113,6 +113,8 @@ def test_an_object_is_read(text: bytes, value: dict[str, Any]) -> None:
         pytest.param(b'"{}"', id="text"),
         pytest.param(b"{}{}", id="two-documents"),
         pytest.param(b"{}\x00", id="nul-behind"),
+        pytest.param(b"X{}", id="letter-before"),
+        pytest.param(b"{}X", id="letter-behind"),
         pytest.param(b'{"a":1,}', id="trailing-comma"),
         pytest.param(b"{a:1}", id="bare-name"),
         pytest.param(b'{"a":01}', id="leading-zero"),

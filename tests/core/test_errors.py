@@ -110,6 +110,25 @@ def test_codes_and_statuses_are_kept() -> None:
     assert {kind.__name__: (kind.code, getattr(kind, "status", None)) for kind in EVERY} == CODES
 
 
+# Short, and shown to people: pages, and the reasons with which sockets are closed.
+TITLES = {
+    "Refused": "Refused",
+    "Unauthenticated": "Not signed in",
+    "InvalidToken": "Assertion not accepted",
+    "Expired": "Session expired",
+    "TooOld": "Session expired",
+    "SessionEnded": "Session ended",
+    "SessionRevoked": "Session ended",
+    "NotPermitted": "Not permitted",
+    "Ambiguous": "Ambiguous request",
+    "Unavailable": "Temporarily unavailable",
+}
+
+
+def test_titles_are_kept() -> None:
+    assert {kind.__name__: kind.title for kind in REFUSALS if "title" in vars(kind)} == TITLES
+
+
 @pytest.mark.parametrize("kind", REFUSALS, ids=lambda kind: kind.code)
 def test_a_refusal_says_only_what_is_the_same_for_everyone(kind: type[Refused]) -> None:
     refusal = kind()

@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 
 from cfaccess_mw.core.admission import NO_FACTS
+from cfaccess_mw.core.conditions import Condition
 from cfaccess_mw.core.errors import ConfigurationError
 from cfaccess_mw.core.facts import Facts
 from cfaccess_mw.core.identity import Identity
 from cfaccess_mw.core.keys import KeySnapshot
+from cfaccess_mw.core.policy import NO_POLICY_APPLIES
+from cfaccess_mw.core.policy_explanation import REASONS
 from cfaccess_mw.core.rules import Rule
 from cfaccess_mw.core.table import RuleTable
 from cfaccess_mw.core.truth import Truth
@@ -127,3 +130,15 @@ def test_what_is_explained_is_what_is_found(
     assert {rule for look in told.look_ups for rule in look.rules} == set(told.requirement.rules)
     assert any(look.default for look in told.look_ups) is (AUD in audiences)
     assert table.explain(*asked[:-1], host="elsewhere.example").look_ups == ()
+
+
+def reasons_below(cls: type[Condition]) -> set[str]:
+    """The reason codes of our own conditions."""
+    own = {cls.reason} if "reason" in vars(cls) and cls.__module__.startswith("cfaccess_mw.") else set()
+    return own.union(*map(reasons_below, cls.__subclasses__()))
+
+
+def test_every_reason_is_explained_and_nothing_else_is() -> None:
+    own = reasons_below(Condition)  # type: ignore[type-abstract]  # it is only asked for those below it
+    assert REASONS.keys() == {*own, NO_POLICY_APPLIES}
+    assert all(REASONS.values())

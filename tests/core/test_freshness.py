@@ -127,6 +127,32 @@ def test_each_state_answers_as_the_table_says(
 
 
 @pytest.mark.parametrize(
+    ("answer", "availability", "retry_after"),
+    [
+        pytest.param(PRESENT, Availability.PRESENT, 0, id="present"),
+        pytest.param(ABSENT, Availability.ABSENT, 0, id="absent"),
+        pytest.param(UNAVAILABLE, Availability.UNAVAILABLE, 1, id="unavailable"),
+    ],
+)
+def test_an_answer_says_what_its_name_says(answer: KeyAnswer, availability: Availability, retry_after: float) -> None:
+    assert (answer.availability, answer.retry_after) == (availability, retry_after)
+    assert (Waiting().coroutines, Waiting().threads, Waiting().blocking) == (0, 0, False)
+
+
+@pytest.mark.parametrize("before", ["in-the-air", "asked-for", "after-a-failure"])
+def test_keys_that_are_given_are_not_fetched_whatever_came_before(before: str) -> None:
+    m = machine()
+    if before == "in-the-air":
+        begun(m, 0)
+    else:
+        if before == "after-a-failure":
+            failed(m, 0)
+        m.ask("new", since=m.flights, now=0)
+    m.give(OLD)
+    assert m.wake_at == m.attention_at == math.inf
+
+
+@pytest.mark.parametrize(
     ("state", "wake_at"),
     [
         pytest.param(State.COLD, -math.inf, id="cold-fetches-at-once"),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfaccess_mw.core.paths import _CANONICALISERS, MAX_LENGTH, MAX_READINGS, read_path, refusal_ground
+from cfaccess_mw.core.paths import _CANONICALISERS, MAX_DECODINGS, MAX_LENGTH, MAX_READINGS, read_path, refusal_ground
 
 REFUSED = [
     pytest.param("/" + "a" * MAX_LENGTH, "too-long", id="one character too long"),
@@ -75,6 +75,32 @@ def test_refused(path: str, ground: str) -> None:
     assert read_path(path).ground == ground
 
 
+# Where each kind of character that is refused begins and ends, as Unicode has them.
+RANGES = [
+    pytest.param("control-character", 0x00, 0x1F, id="C0"),
+    pytest.param("control-character", 0x7F, 0x9F, id="DEL and C1"),
+    pytest.param("control-character", 0x2028, 0x2029, id="separators"),
+    pytest.param("invisible-character", 0xAD, 0xAD, id="soft hyphen"),
+    pytest.param("invisible-character", 0x61C, 0x61C, id="Arabic letter mark"),
+    pytest.param("invisible-character", 0x180E, 0x180E, id="Mongolian vowel separator"),
+    pytest.param("invisible-character", 0x200B, 0x200F, id="zero widths and marks"),
+    pytest.param("invisible-character", 0x202A, 0x202E, id="embeddings and overrides"),
+    pytest.param("invisible-character", 0x2060, 0x206F, id="joiners, operators and isolates"),
+    pytest.param("invisible-character", 0xFEFF, 0xFEFF, id="byte-order mark"),
+    pytest.param("invisible-character", 0xFFF9, 0xFFFB, id="annotations"),
+    pytest.param("invisible-character", 0xE0000, 0xE007F, id="tags"),
+    pytest.param("invalid-utf-8", 0xD800, 0xDFFF, id="surrogates"),
+    pytest.param("invalid-utf-8", 0xFFFD, 0xFFFD, id="replacement character"),
+]
+
+
+@pytest.mark.parametrize(("ground", "first", "last"), RANGES)
+def test_every_character_of_a_kind_is_refused_and_none_beside_it(ground: str, first: int, last: int) -> None:
+    assert {refusal_ground(f"/a{chr(code)}b") for code in range(first, last + 1)} == {ground}
+    for code in (first - 1, last + 1):
+        assert code < 0 or refusal_ground(f"/a{chr(code)}b") != ground
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -83,6 +109,7 @@ def test_refused(path: str, ground: str) -> None:
         pytest.param("/a/b/", id="trailing slash"),
         pytest.param("/.well-known/x", id="leading dot"),
         pytest.param("/a/...", id="three dots"),
+        pytest.param("/.a/.1", id="a leading dot and one character"),
         pytest.param("/a/..b/c.", id="dots in names"),
         pytest.param("/a b/c.png", id="space"),
         pytest.param("/100%.png", id="a per cent sign"),
@@ -106,6 +133,7 @@ def test_an_honest_path_is_its_own_only_reading(path: str, raw: bool) -> None:
     [
         pytest.param("//admin", None, "", {"/admin"}, id="slashes collapse"),
         pytest.param("/a///b//", None, "", {"/a/b/"}, id="all of them"),
+        pytest.param("//Xa", None, "", {"/Xa"}, id="and no letters"),
         pytest.param("//a//b", None, "", {"/a/b", "/a//b"}, id="or those in front alone"),
         pytest.param("/admin;x=1/y;z", None, "", {"/admin/y"}, id="parameters drop"),
         pytest.param("/admin?x", None, "", {"/admin"}, id="a decoded question mark cuts"),
@@ -182,6 +210,10 @@ def test_what_is_asked_of_protecting_rules_only(path: str, raw: bytes | None, ro
         pytest.param(b"/a", "/m/a", "/m", None, id="raw_path without root_path"),
         pytest.param(b"/m/a", "/a", "/m", None, id="path without root_path"),
         pytest.param(b"/m%20n/a", "/a", "/m n", None, id="root_path escaped in raw_path"),
+        pytest.param(b"HTTP://h/a", "/a", "", None, id="a scheme in upper case"),
+        pytest.param(b"Sv+1.x-Y://h/a", "/a", "", None, id="a scheme of every character it may have"),
+        pytest.param(b"x://h/a", "/a", "", None, id="a scheme of one letter"),
+        pytest.param(b"http:///a", "/a", "", None, id="an absolute form without host"),
         pytest.param(b"/b", "/a", "", "raw-path-differs", id="another path"),
         pytest.param(b"%2Fadmin", "/admin", "", "not-absolute", id="no path to who keeps an encoded slash"),
         pytest.param(b"/A", "/a", "", "raw-path-differs", id="another case"),
@@ -209,6 +241,20 @@ def test_raw_path(raw: bytes, path: str, root: str, ground: str | None) -> None:
     assert read_path(path, raw, root).ground == ground
 
 
+@pytest.mark.parametrize("path", ["/a/.;", "/a/.;/b", "/a/..;/b", "/a/..;x", "/a/ .;"])
+def test_a_dot_segment_is_seen_behind_its_parameters(path: str) -> None:
+    assert refusal_ground(path) == "dot-segment"
+
+
+@pytest.mark.parametrize("path", ["/.a", "/.a/b c", "/a/.1;x", "/a/. b"])
+def test_a_name_that_begins_with_a_dot_is_no_dot_segment(path: str) -> None:
+    assert refusal_ground(path) is None
+
+
+def test_the_bounds_are_those_of_the_manual() -> None:
+    assert (MAX_LENGTH, MAX_READINGS, MAX_DECODINGS) == (2_048, 64, 5)
+
+
 @pytest.mark.parametrize(
     ("count", "ground"),
     [pytest.param(MAX_READINGS, None, id="as many as may be"), pytest.param(65, "too-many-readings", id="one more")],
@@ -228,6 +274,22 @@ def test_the_steps_name_the_canonicalisers_in_order() -> None:
     assert steps["/a%2F/b"] == ("keep-encoded-slash",)
     assert steps["/api/a/b"][-1] == "with-root-path"
     assert len(steps["/api/a/b"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "root", "step"),
+    [
+        pytest.param("/%61", "", "decode-again", id="decoding"),
+        pytest.param("/a;b", "", "drop-parameters", id="parameters"),
+        pytest.param("/a?b", "", "cut-query", id="query"),
+        pytest.param("/a#b", "", "cut-fragment", id="fragment"),
+        pytest.param("/a//b", "", "collapse-slashes", id="slashes"),
+        pytest.param("/ a", "", "trim-segments", id="white-space"),
+        pytest.param("/x/api/a", "/api", "splice-root-path", id="splice"),
+    ],
+)
+def test_each_step_has_its_name(path: str, root: str, step: str) -> None:
+    assert (step,) in {reading.steps for reading in read_path(path, None, root).readings}
 
 
 @given(st.text(), st.none() | st.binary(), st.sampled_from(["", "/api", "/", "api", "/a b"]))

@@ -15,6 +15,7 @@ from cfaccess_mw.core.patterns import matches_segment, overlap, parse_pattern
         pytest.param("/a/", "/a", id="trailing-slash"),
         pytest.param("/a/b*c/*/d", "/a/b*c/*/d", id="inside"),
         pytest.param("/a*/*", "/a*/*", id="below"),
+        pytest.param("/5%a/100%", "/5%a/100%", id="a-per-cent-sign-that-escapes-nothing"),
     ],
 )
 def test_a_pattern_is_shown_in_its_normal_form(text: str, shown: str) -> None:

@@ -148,6 +148,7 @@ def test_a_value_has_one_form(read: Read, given: str, form: str) -> None:
         pytest.param(read_client_id, "", "Client ID", id="empty-client-id"),
         pytest.param(read_method, "get", "upper-case letters, such as 'GET'", id="lower-case-method"),
         pytest.param(read_method, "HEAD", "name GET", id="head"),
+        pytest.param(read_method, "", "upper-case", id="no-method"),
         pytest.param(read_method, "GET\n", "upper-case", id="method-newline"),
         pytest.param(read_network, "192.0.2.1/24", "did you mean '192.0.2.0/24'", id="host-bits"),
         pytest.param(read_network, "2001:db8::1/32", "did you mean '2001:db8::/32'", id="ipv6-host-bits"),

@@ -80,6 +80,27 @@ def test_what_is_refused_stays_refused() -> None:
     assert both(path, host) is path
 
 
+def test_what_is_not_said_opens_nothing_and_is_enforced() -> None:
+    plain = Requirement(access=Access.POLICIES, audiences=(AUD,))
+    assert (plain.may_open, plain.report_only, plain.refusal) == (False, False, None)
+
+
+@pytest.mark.parametrize("name", ["may_open", "report_only"])
+@pytest.mark.parametrize(
+    ("one", "other", "together"),
+    [
+        pytest.param(True, True, True, id="both"),
+        pytest.param(True, False, False, id="one"),
+        pytest.param(False, True, False, id="other"),
+        pytest.param(False, False, False, id="neither"),
+    ],
+)
+def test_what_loosens_has_to_be_said_by_both(name: str, one: bool, other: bool, together: bool) -> None:
+    first = Requirement(access=Access.POLICIES, audiences=(AUD,), **{name: one})  # type: ignore[arg-type]  # of two names
+    second = Requirement(access=Access.POLICIES, audiences=(OTHER,), **{name: other})  # type: ignore[arg-type]
+    assert getattr(both(first, second), name) is together
+
+
 def test_only_what_both_only_report_is_only_reported() -> None:
     assert both(of("/trial"), of("/trial")).report_only
     assert not both(of("/trial"), of("/users")).report_only

@@ -9,7 +9,7 @@ from cfaccess_mw.core.errors import AmbiguousHost, AmbiguousPath, ConfigurationE
 from cfaccess_mw.core.hosts import canonical_host
 from cfaccess_mw.core.requirement import Requirement
 from cfaccess_mw.core.rules import Access, Rule
-from cfaccess_mw.core.table import _ENTRY_BYTES, RuleTable
+from cfaccess_mw.core.table import RuleTable
 
 OURS = frozenset({"ours"})
 
@@ -506,7 +506,27 @@ def test_the_number_of_rules_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "host"), [("A.b:1", "a.b"), ("[::0001]", "[::1]"), ("_x", "_x"), ("a b", None), (":80", None)]
+    ("value", "host"),
+    [
+        ("A.b:1", "a.b"),
+        ("[::0001]", "[::1]"),
+        ("_x", "_x"),
+        ("a b", None),
+        (":80", None),
+        ("a-1.b-2_c.d", "a-1.b-2_c.d"),
+        ("10.0.0.1:65535", "10.0.0.1"),
+        ("a.b.:65535", "a.b"),
+        ("a.b:", "a.b"),
+        ("a.b:123456", None),
+        ("a.b/", None),
+        ("a.b@", None),
+        ("a.b,", None),
+        ("a.b..", None),
+        ("[2001:DB8::A]:65535", "[2001:db8::a]"),
+        ("[64:ff9b::192.0.2.1]:", "[64:ff9b::c000:201]"),
+        ("[::1]:123456", None),
+        ("[]", None),
+    ],
 )
 def test_canonical_host(value: str, host: str | None) -> None:
     assert canonical_host(value) == host
@@ -548,8 +568,14 @@ def test_default_policies_open_only_by_a_bypass(decision: str, opens: bool) -> N
 def test_a_remembered_path_weighs_what_it_costs() -> None:
     rules = table(OPEN)
     requirement = rules.find("GET", "/m/x y", b"/m/x%20y", "/m", None)
-    assert rules._paths._held == _ENTRY_BYTES + 4 * (len("/m/x y") + len("/m")) + len(b"/m/x%20y")
+    assert rules._paths._held == 320 + 4 * (len("/m/x y") + len("/m")) + len(b"/m/x%20y")
     assert [value for value, _ in rules._paths._young.values()] == [requirement]
+
+
+def test_what_a_table_remembers_is_bounded() -> None:
+    rules = table(OPEN)
+    assert (2 * rules._paths._count, 2 * rules._paths._weight) == (16_384, 8 * 1024 * 1024)
+    assert (2 * rules._requirements._count, 2 * rules._requirements._weight) == (16_384, 16_384)
 
 
 def test_where_no_rule_names_a_method_it_takes_no_place_in_memory() -> None:

@@ -79,6 +79,7 @@ def test_who_is_covered(who: Identity, revoked: list[Revocation], covered: bool)
 
 def test_none_is_none() -> None:
     assert Revocations.of([]) is NONE_REVOKED
+    assert NONE_REVOKED.count == 0
     assert Revocations.of([revocation("user", "a"), revocation("user", "a", 3), revocation("all")]).count == 3
 
 
@@ -123,6 +124,7 @@ def test_what_names_nobody_is_refused_by_its_name(subject: str, value: Any) -> N
         ("made_at", "now"),
         ("issued_before", float("inf")),
         ("issued_before", False),
+        ("until", 253_402_300_800),
     ],
 )
 def test_what_cannot_be_is_refused_by_its_name(name: str, value: Any) -> None:
@@ -136,6 +138,8 @@ def test_what_can_just_be_is_taken() -> None:
     made = revocation("user", "x" * 512, 0, id="a" * 64, until=last, made_at=0)
     assert (made.value, made.issued_before, made.id, made.until, made.made_at) == ("x" * 512, 0, "a" * 64, last, 0)
     assert read_value("all", "http://localhost:8787") == "http://localhost:8787"
+    made = Revocation(subject="all", until=last, made_at=0, id="a")
+    assert (made.value, made.issued_before) == ("", None)
 
 
 def test_every_subject_has_a_form() -> None:

@@ -48,6 +48,8 @@ class Ready:
         pytest.param(f"{URL}?secret={SECRET}?x", {"secrets": (f"{SECRET}?x",)}, id="a-secret-with-a-question-mark"),
         pytest.param({"url": URL, "secret": "1" * 16}, {"secrets": ("1" * 16,)}, id="the-shortest-secret"),
         pytest.param(f"{URL}?namespace=7", {"namespace": "7"}, id="a-namespace-of-digits"),
+        pytest.param({"url": URL, "namespace": "Az09_.:/-"}, {"namespace": "Az09_.:/-"}, id="any-namespace"),
+        pytest.param({"url": URL, "namespace": "a" * 64}, {"namespace": "a" * 64}, id="the-longest-namespace"),
         pytest.param(f"{URL}?client_name=a://b", {"url": f"{URL}?client_name=a://b"}, id="slashes-further-on"),
         pytest.param(f"{URL}?url=x", {"url": f"{URL}?url=x"}, id="the-url-of-the-library"),
         pytest.param(f"{URL}?host=h", {"url": f"{URL}?host=h"}, id="hardly-like-one-of-ours"),
@@ -99,6 +101,7 @@ def test_what_is_said_is_read(value: Any, expected: dict[str, Any]) -> None:
         pytest.param({"url": URL, "namespace": ""}, "fleet: namespace: is empty text", id="no-namespace"),
         pytest.param(f"{URL}?namespace=", "fleet: namespace: is empty text", id="no-namespace-in-the-url"),
         pytest.param({"url": URL, "namespace": "a b"}, "fleet: namespace: ", id="blank-namespace"),
+        pytest.param({"url": URL, "namespace": "a" * 65}, "fleet: namespace: ", id="long-namespace"),
         pytest.param({"url": URL, "namespace": "{a}"}, "fleet: namespace: ", id="a-slot-of-a-cluster"),
         pytest.param({"url": URL, "namespace": 7}, "fleet: namespace: is a number", id="namespace-of-another-type"),
         pytest.param({"url": URL, "secret": "short"}, "fleet: secret: holds text of 5 characters; give 16", id="short"),
@@ -117,6 +120,7 @@ def test_what_is_said_is_read(value: Any, expected: dict[str, Any]) -> None:
         pytest.param({"url": URL, "lost_after": 3}, "fleet: lost_after: is less than twice poll_every", id="too-soon"),
         pytest.param(f"{URL}?poll_every=often", "fleet: poll_every: is text of 5", id="not-a-number"),
         pytest.param({"url": URL, "timeout": 31}, "fleet: timeout: ", id="timeout"),
+        pytest.param({"url": URL, "timeout": 0.049}, "fleet: timeout: .* from 0.05 to 30$", id="short-timeout"),
         pytest.param(
             f"{URL}?lost_afte=3", "fleet: 'lost_afte' is not known here; did you mean 'lost_af", id="near-query"
         ),

@@ -4,9 +4,11 @@
     python -m tests.mutation checks a-token-is-ascii
     python -m tests.mutation mutants               # mutmut over the modules of the core (modules.toml)
     python -m tests.mutation mutants token claims
+    python -m tests.mutation outside               # what stands outside of functions, where mutmut changes nothing
+    python -m tests.mutation outside token claims
 
 All of it happens in a copy. The second needs mutmut (``pip install 'mutmut>=3.8,<4'``). The exit status is 0 where
-every removed check is noticed, and where every mutant dies or is accepted.
+every removed check is noticed, and where every mutant and every other change dies or is accepted.
 """
 
 import argparse
@@ -14,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.mutation import checks, mutants, tree
+from tests.mutation import checks, mutants, outside, tree
 
 
 def say(line: str) -> None:
@@ -63,6 +65,25 @@ def run_mutants(names: list[str], processes: int) -> int:
     return sum(mutants.why_accepted(survivor) is None for outcome in outcomes for survivor in outcome.survivors)
 
 
+def change_outside(names: list[str]) -> int:
+    """Change what stands outside of functions, and return how many changes live that are not accepted."""
+    unknown = set(names) - outside.modules().keys()
+    if unknown:
+        raise SystemExit(f"modules.toml names no tests for {', '.join(sorted(unknown))}")
+    outcomes = []
+    for module in names or outside.modules():
+        with tempfile.TemporaryDirectory() as name:
+            tree.copy_to(Path(name))
+            outcome = outside.try_all(module, Path(name))
+        outcomes.append(outcome)
+        say(f"{module}: {outcome.killed} killed, {len(outcome.survivors)} live, {outcome.broken} cannot be imported")
+        for survivor in outcome.survivors:
+            why = outside.why_accepted(survivor)
+            say(f"  {why or 'NOT ACCEPTED'}\n    - {survivor.was}\n    + {survivor.now}")
+    say(outside.table(outcomes))
+    return sum(outside.why_accepted(survivor) is None for outcome in outcomes for survivor in outcome.survivors)
+
+
 def main() -> int:
     """Do what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutation")
@@ -71,8 +92,15 @@ def main() -> int:
     other = kinds.add_parser("mutants")
     other.add_argument("names", nargs="*", help="modules of the core; all of them where none is named")
     other.add_argument("--processes", type=int, default=2)
+    kinds.add_parser("outside").add_argument("names", nargs="*", help="modules of the core; all where none is named")
     given = parser.parse_args()
-    left = remove_checks(given.names) if given.kind == "checks" else run_mutants(given.names, given.processes)
+    match given.kind:
+        case "checks":
+            left = remove_checks(given.names)
+        case "mutants":
+            left = run_mutants(given.names, given.processes)
+        case _:
+            left = change_outside(given.names)
     return 1 if left else 0
 
 
