@@ -40,8 +40,8 @@ class Parts:
         signing_input: What the signature covers (RFC 7515 section 5.2).
     """
 
-    # Filled in, and not given to it: there is one for each token, and that is faster. No dataclass, whose ``repr`` would
-    # show it all.
+    # Filled in, and not given to it: there is one for each token, and that is faster. No dataclass, whose ``repr``
+    # would show it all.
     __slots__ = ("header", "payload", "signature", "signing_input")
 
     header: bytes
