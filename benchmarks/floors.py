@@ -4,6 +4,7 @@ What happens otherwise is an error here: nobody should protect anything with the
 paths could reach at most that keeps every promise and gives up every division into parts.
 """
 
+from binascii import a2b_base64
 from collections.abc import Iterable
 from time import monotonic, time
 from typing import Any
@@ -15,7 +16,7 @@ from benchmarks.subject import Subject
 from cfaccess_mw.asgi import DOOR_KEY, IDENTITY_KEY
 from cfaccess_mw.asgi import AccessMiddleware as AsgiMiddleware
 from cfaccess_mw.core.decide import Pass, Refusal
-from cfaccess_mw.core.encoding import decode_base64url, decode_json_object
+from cfaccess_mw.core.encoding import read_json_object, standard_base64
 from cfaccess_mw.core.errors import Expired
 from cfaccess_mw.core.identity import Draft, Identity
 from cfaccess_mw.core.token import read_key_id
@@ -160,7 +161,7 @@ class CoreByHand:
         kid, claims, payload, signature, signed = self._read(token)
         key = self._issuers[claims["iss"]].snapshot.keys[kid]  # type: ignore[union-attr]  # a subject has keys
         began, before, now = claims["iat"], claims.get("nbf", 0), time()
-        if not key.verifies(signature, signed) or claims["type"] != "app":
+        if not key.verifies(a2b_base64(signature, strict_mode=True), signed) or claims["type"] != "app":
             raise Unexpected
         for when in (began, before):
             if type(when) is not int or not 0 <= when <= now + 30:
@@ -189,11 +190,16 @@ class CoreByHand:
         second = token.find(b".", first + 1)
         if second < 0 or token.find(b".", second + 1) >= 0 or first > 1_024:
             raise Unexpected
-        payload, signature = decode_base64url(token[first + 1 : second]), decode_base64url(token[second + 1 :])
+        said, signature = standard_base64(token[first + 1 : second]), standard_base64(token[second + 1 :])
+        if said is None or signature is None:
+            raise Unexpected
         kid = self._headers.get(token[:first])
         if kid is None:
             kid = self._headers[token[:first]] = read_key_id(token[:first])
-        claims = decode_json_object(payload)
+        payload = a2b_base64(said, strict_mode=True)
+        claims = read_json_object(payload)
+        if claims is None:
+            raise Unexpected
         audience, ends = claims["aud"], claims["exp"]
         if claims["iss"] not in self._issuers or type(audience) is not list or self._audiences.isdisjoint(audience):
             raise Unexpected

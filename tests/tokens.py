@@ -3,13 +3,15 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from cfaccess_mw.core.errors import InvalidToken, UnknownKey
 from cfaccess_mw.core.identity import Identity
 from cfaccess_mw.core.keys import KeySnapshot, parse_jwks
 from cfaccess_mw.core.verifier import Verifier
 from cfaccess_mw.emulator.issuer import Issuer
+
+T = TypeVar("T")
 
 NOW = 1_800_000_000.0
 ISSUER = "https://acme.cloudflareaccess.com"
@@ -51,11 +53,18 @@ def verify(
     """Section 1 of the specification from end to end, with keys at hand."""
     sources = {issuer: Held(snapshot) for issuer in issuers}
     verifier = Verifier(sources, leeway=leeway, max_age=max_age, certificates=certificates)
-    candidate = verifier.read(token, audiences, now)
+    candidate = good(verifier.read(token, audiences, now))
     key = snapshot.keys.get(candidate.kid)
     if key is None:
         raise UnknownKey
-    return Proof(*verifier.prove(candidate, key, now))
+    return Proof(*good(verifier.prove(candidate, key, now)))
+
+
+def good(found: T | type[InvalidToken]) -> T:
+    """What a verifier found, raised where that is a refusal."""
+    if isinstance(found, type):
+        raise found
+    return found
 
 
 def outcome(token: str | bytes, snapshot: KeySnapshot, **options: object) -> str:

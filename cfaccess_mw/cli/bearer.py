@@ -23,7 +23,7 @@ from cfaccess_mw.core.config import AccessConfig
 from cfaccess_mw.core.encoding import decode_json_object
 from cfaccess_mw.core.errors import ConfigurationError, InvalidToken, WrongIssuer
 from cfaccess_mw.core.identity import Identity
-from cfaccess_mw.core.token import read_key_id, take_apart
+from cfaccess_mw.core.token import parts_of, read_key_id
 
 # The subject of somebody whose claims were written down without one; a real token has one.
 NO_SUBJECT = "00000000-0000-0000-0000-000000000000"
@@ -83,11 +83,11 @@ def identity_from_token(token: str, config: AccessConfig) -> tuple[Identity, lis
         ConfigurationError: It is not a token of the form that Access uses.
     """
     try:
-        parts = take_apart(token)
+        parts = parts_of(token)
         read_key_id(parts.header)
     except InvalidToken as refusal:
         raise _mistake("token", refusal) from None
-    return _identity("token", parts.payload, config)
+    return _identity("token", parts.decoded_payload(), config)
 
 
 def _identity(what: str, payload: bytes, config: AccessConfig) -> tuple[Identity, list[str]]:

@@ -19,7 +19,7 @@ from cfaccess_mw.cli.times import from_now, in_utc
 from cfaccess_mw.core.claims import check_type, read_expiry, read_lifetime
 from cfaccess_mw.core.encoding import decode_base64url, decode_json_object
 from cfaccess_mw.core.errors import BadEncoding, BadHeader, BadPayload, InvalidToken
-from cfaccess_mw.core.token import Parts, read_key_id, take_apart
+from cfaccess_mw.core.token import Parts, parts_of, read_key_id
 
 _LOUD: Final = "NOT VERIFIED: anybody can write a token like this one; `cfaccess verify` says whether it is good."
 _TIMES: Final = ("iat", "nbf", "exp")
@@ -76,8 +76,8 @@ def decode_token(token: str, now: float) -> Decoded:
     Raises:
         InvalidToken: It has another form than a signed token.
     """
-    parts = take_apart(token)
-    header, claims = _object(_header(parts), BadHeader), _object(parts.payload, BadPayload)
+    parts = parts_of(token)
+    header, claims = _object(_header(parts), BadHeader), _object(parts.decoded_payload(), BadPayload)
     checks: tuple[Callable[[], object], ...] = (
         lambda: read_key_id(parts.header),
         lambda: check_type(claims),

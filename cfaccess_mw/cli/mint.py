@@ -16,7 +16,7 @@ from cfaccess_mw.core.encoding import decode_json_object
 from cfaccess_mw.core.errors import ConfigurationError, InvalidToken
 from cfaccess_mw.core.shape import shape
 from cfaccess_mw.core.team import Team, read_team
-from cfaccess_mw.core.token import MAX_TOKEN, take_apart
+from cfaccess_mw.core.token import MAX_TOKEN, parts_of
 from cfaccess_mw.emulator.fields import ABSENT
 from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.emulator.signing_key import SigningKey
@@ -156,7 +156,7 @@ def _mint(
     label, _, rest = team.domain.partition(".")
     issuer = Issuer(label, current=key, previous=key, fedramp=rest.startswith("fed."))
     make = issuer.service if is_service else issuer.user
-    usual = decode_json_object(take_apart(make(who, audience=audience, expires_in=expires_in)).payload)
+    usual = decode_json_object(parts_of(make(who, audience=audience, expires_in=expires_in)).decoded_payload())
     claims = {**usual, "iss": team.issuer, **changes}
     claims = {name: value for name, value in claims.items() if value is not ABSENT}
     return claims, issuer.sign(None, claims)

@@ -10,7 +10,6 @@ from cfaccess_mw.cli.team_keys import TeamKeys
 from cfaccess_mw.core.config import AccessConfig
 from cfaccess_mw.core.encoding import decode_json_object
 from cfaccess_mw.core.errors import (
-    InvalidToken,
     KeysUnavailable,
     Refused,
     UnknownKey,
@@ -18,7 +17,7 @@ from cfaccess_mw.core.errors import (
     WrongIssuer,
 )
 from cfaccess_mw.core.identity import Identity
-from cfaccess_mw.core.token import take_apart
+from cfaccess_mw.core.token import parts_of
 from cfaccess_mw.core.verifier import Verifier
 
 
@@ -63,10 +62,9 @@ def judge(token: str, config: AccessConfig, sources: Mapping[str, TeamKeys], aud
     """
     now = time.time()
     verifier = Verifier(sources, leeway=config.leeway, max_age=config.max_age, certificates=config.certificates)
-    try:
-        candidate = verifier.read(token, (audiences,), now)
-    except InvalidToken as refusal:
-        return Verdict(refusal=type(refusal)(), remarks=_remarks(refusal, token, config, audiences))
+    candidate = verifier.read(token, (audiences,), now)
+    if isinstance(candidate, type):
+        return Verdict(refusal=candidate(), remarks=_remarks(candidate, token, config, audiences))
     keys = sources[candidate.issuer]
     snapshot = keys.snapshot
     if snapshot is None:
@@ -74,22 +72,22 @@ def judge(token: str, config: AccessConfig, sources: Mapping[str, TeamKeys], aud
     key = snapshot.keys.get(candidate.kid)
     if key is None:
         return Verdict(refusal=UnknownKey(), keys=keys)
-    try:
-        identity, *_ = verifier.prove(candidate, key, now)
-        return Verdict(identity=identity, keys=keys)
-    except InvalidToken as refusal:
-        return Verdict(refusal=type(refusal)(), keys=keys)
+    proof = verifier.prove(candidate, key, now)
+    if isinstance(proof, type):
+        return Verdict(refusal=proof(), keys=keys)
+    identity, *_ = proof
+    return Verdict(identity=identity, keys=keys)
 
 
-def _remarks(refusal: Refused, token: str, config: AccessConfig, audiences: frozenset[str]) -> tuple[str, ...]:
+def _remarks(refusal: type[Refused], token: str, config: AccessConfig, audiences: frozenset[str]) -> tuple[str, ...]:
     """Whom it is from or for, and whom it would have to be; neither is a secret, a login page's address has both."""
     compared: dict[type[Refused], tuple[str, list[str]]] = {
         WrongIssuer: ("iss", [team.issuer for team in config.teams]),
         WrongAudience: ("aud", sorted(audiences)),
     }
-    if type(refusal) not in compared:
+    if refusal not in compared:
         return ()
-    claim, expected = compared[type(refusal)]
-    said: Any = decode_json_object(take_apart(token).payload)[claim]
+    claim, expected = compared[refusal]
+    said: Any = decode_json_object(parts_of(token).decoded_payload())[claim]
     named = said if isinstance(said, list) else [said]
     return f"the token says {', '.join(named)}", f"the configuration says {', '.join(expected)}"

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from cfaccess_mw.core.encoding import decode_json_object
 from cfaccess_mw.core.errors import InvalidToken
-from cfaccess_mw.core.token import take_apart
+from cfaccess_mw.core.token import parts_of
 
 _LATEST: Final = 253402300799  # 9999-12-31T23:59:59Z, the last second that datetime can show
 
@@ -38,6 +38,6 @@ def read_expiry(token: str) -> float:
 
 def _payload(token: str) -> bytes | None:
     try:
-        return take_apart(token).payload
+        return parts_of(token).decoded_payload()
     except InvalidToken:
         return None  # so that the error is raised outside of this block, with no token chained to it

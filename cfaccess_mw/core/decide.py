@@ -242,22 +242,21 @@ class Gate:
     def _verify(
         self, requirement: Requirement, token: str | bytes, now: float, answers: Answers
     ) -> _Remembered | Refusal | Lacking:
-        try:
-            candidate = self._verifier.read(token, requirement.audiences, now)
-            source = self._sources[candidate.issuer]
-            snapshot = source.snapshot
-            key = snapshot.keys.get(candidate.kid) if snapshot is not None else None
-            if snapshot is None or key is None:
-                return _without_key(LackingKey(candidate.issuer, candidate.kid), answers)
-            proof = self._verifier.prove(candidate, key, now)
-        except InvalidToken as error:
-            kind = type(error)
-        else:
-            entry = _Remembered(token, proof, key, source, snapshot)
-            self._memory.put(token, entry, 2 * len(token) + _ENTRY_WEIGHT)
-            return entry
-        # Made anew: what was raised holds the token in its frames.
-        return Refusal(error=DuplicateToken() if kind in _UNREADABLE and is_joined(token) else kind())
+        candidate = self._verifier.read(token, requirement.audiences, now)
+        if isinstance(candidate, type):
+            is_double = candidate in _UNREADABLE and is_joined(token)
+            return Refusal(error=DuplicateToken() if is_double else candidate())
+        source = self._sources[candidate.issuer]
+        snapshot = source.snapshot
+        key = snapshot.keys.get(candidate.kid) if snapshot is not None else None
+        if snapshot is None or key is None:
+            return _without_key(LackingKey(candidate.issuer, candidate.kid), answers)
+        proof = self._verifier.prove(candidate, key, now)
+        if isinstance(proof, type):
+            return Refusal(error=proof())
+        entry = _Remembered(token, proof, key, source, snapshot)
+        self._memory.put(token, entry, 2 * len(token) + _ENTRY_WEIGHT)
+        return entry
 
     def _admit(
         self, requirement: Requirement, entry: _Remembered, now: float, answers: Answers, facts: Facts

@@ -3,38 +3,53 @@ opinion."""
 
 import json
 import math
-from binascii import Error as Base64Error
 from binascii import a2b_base64
 from typing import Any
 
-# The URL-safe alphabet to the standard one; whatever only the standard alphabet has, and padding, becomes a byte
-# that no base64 reader in strict mode takes.
-_TO_STANDARD = bytes.maketrans(b"-_+/=\r\n", b"+/!!!!!")
+# The URL-safe alphabet to the standard one, and every other byte to one that is in neither.
+_URL_SAFE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_STANDARD = _URL_SAFE[:-2] + b"+/"
+_FOREIGN = ord("!")
+_TO_STANDARD = bytes(_STANDARD[_URL_SAFE.index(byte)] if byte in _URL_SAFE else _FOREIGN for byte in range(256))
 
-# The last character of a segment whose length leaves 2 or 3 over four carries unused bits; canonical means they are 0.
-_LAST = {2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}
-_PADDING = {0: b"", 2: b"==", 3: b"="}
+# By how much a length is over four: which last characters leave no unused bits but zeros (after one over four there is
+# none), and the padding.
+_LAST = (_URL_SAFE, b"", b"AQgw", b"AEIMQUYcgkosw048")
+_PADDING = (b"", b"", b"==", b"=")
+
+
+def standard_base64(segment: bytes) -> bytes | None:
+    """Write canonical, unpadded base64url (RFC 4648 sections 3.5 and 5, RFC 7515 section 2) as ``a2b_base64`` reads it.
+
+    All that can be wrong is found here, before anything is decoded: most of what is refused is not asked for its bytes.
+
+    Args:
+        segment: ASCII of the URL-safe alphabet. An empty segment is empty bytes.
+
+    Returns:
+        The same in the standard alphabet, padded; None for another alphabet, padding, an impossible length, or unused
+        bits that are not zero. For each text that is taken there is no second text of the same bytes.
+    """
+    over = len(segment) & 3
+    if over and segment[-1] not in _LAST[over]:
+        return None
+    text = segment.translate(_TO_STANDARD)
+    return None if _FOREIGN in text else text + _PADDING[over]
 
 
 def decode_base64url(segment: bytes) -> bytes:
-    """Decode canonical, unpadded base64url (RFC 4648 sections 3.5 and 5, RFC 7515 section 2).
+    """Decode canonical, unpadded base64url.
 
     Args:
         segment: ASCII of the URL-safe alphabet. An empty segment is empty bytes.
 
     Raises:
-        ValueError: Another alphabet, padding, an impossible length, or unused bits that are not zero. For each text
-            that decodes there is no second text that decodes to the same bytes.
+        ValueError: It is not, as :func:`standard_base64` says.
     """
-    over = len(segment) & 3
-    if over:
-        last = _LAST.get(over)
-        if last is None or segment[-1] not in last:
-            raise ValueError("not canonical base64url")
-    try:
-        return a2b_base64(segment.translate(_TO_STANDARD) + _PADDING[over], strict_mode=True)
-    except Base64Error as error:
-        raise ValueError("not base64url") from error
+    text = standard_base64(segment)
+    if text is None:
+        raise ValueError("not canonical base64url")
+    return a2b_base64(text, strict_mode=True)
 
 
 # Levels of lists and objects. An application token has two or three; a much deeper one can be read here and not by a
@@ -70,21 +85,33 @@ _WHITESPACE = " \t\n\r"  # RFC 8259 section 2, and no other
 _NOTHING_OPENED = bytes(set(range(256)) - set(b"[{"))  # without these, there is a byte for each level that may be there
 
 
-def decode_json_object(text: bytes) -> dict[str, Any]:
+def read_json_object(text: bytes) -> dict[str, Any] | None:
     """Read a JSON object in strict UTF-8: no duplicate members, NaN, Infinity or overflowing numbers, 64 levels.
 
-    Raises:
-        ValueError: Anything else, however deep or long.
+    Returns:
+        Its members, or None for anything else, however deep or long.
     """
     try:
         document = text.decode().strip(_WHITESPACE)
         value, end = _decoder.raw_decode(document)
     except (ValueError, RecursionError):
-        value = None  # raised outside of this block: these errors keep the whole text, and chained ones end in logs
+        return None
     if type(value) is not dict or end != len(document):
-        raise ValueError("not a strict JSON object")
+        return None
     if len(text.translate(None, _NOTHING_OPENED)) > MAX_DEPTH and _depth(value) > MAX_DEPTH:
-        raise ValueError("not a strict JSON object: nested too deeply")
+        return None
+    return value
+
+
+def decode_json_object(text: bytes) -> dict[str, Any]:
+    """Do the same, and raise an error that keeps nothing of the text.
+
+    Raises:
+        ValueError: Where :func:`read_json_object` gives None.
+    """
+    value = read_json_object(text)
+    if value is None:
+        raise ValueError("not a strict JSON object")
     return value
 
 

@@ -3,15 +3,17 @@
 Nothing that a token says about itself is believed or fetched: the header chooses a key among those we hold, no more.
 """
 
-from typing import TypeVar, overload
+from binascii import a2b_base64
+from typing import TypeVar
 
-from cfaccess_mw.core.encoding import decode_base64url, decode_json_object
+from cfaccess_mw.core.encoding import read_json_object, standard_base64
 from cfaccess_mw.core.errors import (
     AlgorithmNotAllowed,
     BadEncoding,
     BadHeader,
     BadKeyId,
     ForbiddenHeader,
+    InvalidToken,
     MalformedToken,
     OversizedToken,
 )
@@ -34,9 +36,9 @@ class Parts:
     """A token taken apart, nothing about it believed yet.
 
     Attributes:
-        header: The header segment as it came, not decoded.
-        payload: The decoded payload.
-        signature: The decoded signature.
+        header: The header segment as it came.
+        payload: The payload in standard base64.
+        signature: The signature in standard base64.
         signing_input: What the signature covers (RFC 7515 section 5.2).
     """
 
@@ -48,6 +50,14 @@ class Parts:
     payload: bytes
     signature: bytes
     signing_input: bytes
+
+    def decoded_payload(self) -> bytes:
+        """The payload; most of what is refused is never asked for it, and still less for the signature."""
+        return a2b_base64(self.payload, strict_mode=True)
+
+    def decoded_signature(self) -> bytes:
+        """The signature."""
+        return a2b_base64(self.signature, strict_mode=True)
 
 
 P = TypeVar("P", bound=Parts)
@@ -63,46 +73,51 @@ def is_joined(token: str | bytes) -> bool:
     return _COMMA in data or _SPACE in data or _TAB in data or _NEWLINE in data
 
 
-@overload
-def take_apart(token: str | bytes) -> Parts: ...
-
-
-@overload
-def take_apart(token: str | bytes, kind: type[P]) -> P: ...
-
-
-def take_apart(token: str | bytes, kind: type[Parts] = Parts) -> Parts:
-    """Split and decode a token in compact serialisation (RFC 7515 section 7.1).
+def take_apart(token: str | bytes, kind: type[P]) -> P | type[InvalidToken]:
+    """Split a token in compact serialisation (RFC 7515 section 7.1), and find out whether it can be decoded.
 
     Args:
         token: The assertion as the request carries it; nothing is stripped from it.
         kind: What the parts become.
 
-    Raises:
-        MalformedToken: Empty, not ASCII, or not three segments. An encrypted token has five.
-        OversizedToken: Longer than 16,384 characters, or a header segment longer than 1,024.
-        BadEncoding: A payload or signature that is not canonical base64url; the header is decoded where it is read.
+    Returns:
+        The parts; or, not raised since that would take longer than all else, why there are none: ``MalformedToken``
+        where it is empty, not ASCII, or not three segments (an encrypted token has five), ``OversizedToken`` where it
+        is longer than 16,384 characters, or its header segment than 1,024, and ``BadEncoding`` for a payload or a
+        signature that is not canonical base64url. The header's encoding is looked at where it is read.
     """
     if len(token) > MAX_TOKEN:
-        raise OversizedToken
+        return OversizedToken
     if not token.isascii():
-        raise MalformedToken
+        return MalformedToken
     data = token if isinstance(token, bytes) else token.encode("ascii")
     # Looked for before anything is split: garbage of any length costs next to nothing.
     first = data.find(b".")
     second = data.find(b".", first + 1)
     if second < 0 or data.find(b".", second + 1) >= 0:
-        raise MalformedToken
+        return MalformedToken
     if first > MAX_HEADER:
-        raise OversizedToken
+        return OversizedToken
+    payload = standard_base64(data[first + 1 : second])
+    if payload is None or (signature := standard_base64(data[second + 1 :])) is None:
+        return BadEncoding
     parts = kind()
-    try:
-        parts.payload = decode_base64url(data[first + 1 : second])
-        parts.signature = decode_base64url(data[second + 1 :])
-    except ValueError as error:
-        raise BadEncoding from error
     parts.header = data[:first]
+    parts.payload = payload
+    parts.signature = signature
     parts.signing_input = data[:second]
+    return parts
+
+
+def parts_of(token: str | bytes) -> Parts:
+    """Do the same for whoever has a token and no request.
+
+    Raises:
+        InvalidToken: What :func:`take_apart` returns.
+    """
+    parts = take_apart(token, Parts)
+    if isinstance(parts, type):
+        raise parts
     return parts
 
 
@@ -119,14 +134,12 @@ def read_key_id(segment: bytes) -> str:
         AlgorithmNotAllowed: ``alg`` is not the one algorithm of Access.
         BadKeyId: No usable ``kid``. There is no trying of all keys.
     """
-    try:
-        text = decode_base64url(segment)
-    except ValueError as error:
-        raise BadEncoding from error
-    try:
-        header = decode_json_object(text)
-    except ValueError as error:
-        raise BadHeader from error
+    text = standard_base64(segment)
+    if text is None:
+        raise BadEncoding
+    header = read_json_object(a2b_base64(text, strict_mode=True))
+    if header is None:
+        raise BadHeader
     if not _FORBIDDEN.isdisjoint(header):
         raise ForbiddenHeader
     for value in header.values():

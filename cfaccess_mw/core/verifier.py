@@ -15,8 +15,8 @@ from cfaccess_mw.core.claims import (
     read_principal,
     read_text,
 )
-from cfaccess_mw.core.encoding import decode_json_object
-from cfaccess_mw.core.errors import BadPayload, BadSignature, WrongIssuer
+from cfaccess_mw.core.encoding import read_json_object
+from cfaccess_mw.core.errors import BadPayload, BadSignature, InvalidToken, WrongIssuer
 from cfaccess_mw.core.identity import Draft, Identity, ProfileLookup
 from cfaccess_mw.core.keys import Key, KeySnapshot
 from cfaccess_mw.core.memory import Memory
@@ -47,17 +47,19 @@ class Candidate(Parts):
         issuer: The team that it names.
         audience: The AUD tags that it names.
         expires_at: Seconds since the epoch.
+        text: The decoded payload.
         claims: All that it says.
         token: The assertion itself.
     """
 
-    __slots__ = ("audience", "claims", "expires_at", "issuer", "kid", "token")
+    __slots__ = ("audience", "claims", "expires_at", "issuer", "kid", "text", "token")
 
     token: str | bytes
     kid: str
     issuer: str
     audience: tuple[str, ...]
     expires_at: float
+    text: bytes
     claims: dict[str, Any]
 
 
@@ -92,7 +94,7 @@ class Verifier:
         self._headers: Memory[bytes, str] = Memory(count=64, weight=64 * 1024)
         self._unproven: Memory[bytes, str] = Memory(count=64, weight=64 * 1024)
 
-    def read(self, token: str | bytes, audiences: Audiences, now: float) -> Candidate:
+    def read(self, token: str | bytes, audiences: Audiences, now: float) -> Candidate | type[InvalidToken]:
         """Everything that can be known without a key.
 
         Args:
@@ -100,30 +102,36 @@ class Verifier:
             audiences: Sets of accepted AUD tags; the token must name one of each.
             now: Seconds since the epoch.
 
-        Raises:
-            InvalidToken: Its subclass says which check failed.
+        Returns:
+            What it says, or which check failed: not the error that was raised, which holds the token in its frames.
         """
         candidate = take_apart(token, Candidate)
+        if isinstance(candidate, type):
+            return candidate
         candidate.token = token
         header = candidate.header
-        kid = self._headers.get(header) or self._unproven.get(header)
-        if kid is None:
-            kid = read_key_id(header)
-            self._unproven.put(header, kid, len(header))
-        candidate.kid = kid
         try:
-            candidate.claims = claims = decode_json_object(candidate.payload)
-        except ValueError as error:
-            raise BadPayload from error
-        issuer = self._issuers.get(read_issuer(claims))
-        if issuer is None:
-            raise WrongIssuer
-        candidate.issuer = issuer
-        candidate.audience = read_audience(claims, audiences)
-        candidate.expires_at = read_expiry(claims, now, self._leeway)
+            kid = self._headers.get(header) or self._unproven.get(header)
+            if kid is None:
+                kid = read_key_id(header)
+                self._unproven.put(header, kid, len(header))
+            candidate.kid = kid
+            candidate.text = text = candidate.decoded_payload()
+            claims = read_json_object(text)
+            if claims is None:
+                return BadPayload
+            candidate.claims = claims
+            issuer = self._issuers.get(read_issuer(claims))
+            if issuer is None:
+                return WrongIssuer
+            candidate.issuer = issuer
+            candidate.audience = read_audience(claims, audiences)
+            candidate.expires_at = read_expiry(claims, now, self._leeway)
+        except InvalidToken as error:
+            return type(error)
         return candidate
 
-    def prove(self, candidate: Candidate, key: Key, now: float) -> Proof:
+    def prove(self, candidate: Candidate, key: Key, now: float) -> Proof | type[InvalidToken]:
         """Check the signature, then everything else that the same bytes say.
 
         Args:
@@ -131,31 +139,33 @@ class Verifier:
             key: The key that the candidate names, of the team that the candidate names.
             now: Seconds since the epoch.
 
-        Raises:
-            InvalidToken: Its subclass says which check failed.
+        Returns:
+            Who it is, or which check failed.
         """
-        if not key.verifies(candidate.signature, candidate.signing_input):
-            raise BadSignature
+        if not key.verifies(candidate.decoded_signature(), candidate.signing_input):
+            return BadSignature
         if self._headers.get(candidate.header) is None:
             self._headers.put(candidate.header, candidate.kid, len(candidate.header))
         claims = candidate.claims
-        check_type(claims)
-        issued_at, counts_from = read_lifetime(claims, now, self._leeway, self._max_age)
-        email, subject, common_name = read_email(claims), read_text(claims, "sub"), read_text(claims, "common_name")
         made = Draft()
-        made._text, made._assertion = candidate.payload, candidate.token
+        made._text, made._assertion = candidate.text, candidate.token
         made._team = self._lookups.get(candidate.issuer)
-        made.kind, made.id = read_principal(email, subject, common_name, certificates=self._certificates)
-        made.email = email
-        made.subject = subject or ""
-        made.common_name = common_name
-        made.country = read_text(claims, "country")
         made.issuer = candidate.issuer
         made.audience = candidate.audience
-        made.issued_at = issued_at
         made.expires_at = ends = candidate.expires_at
-        made.nonce = read_text(claims, "identity_nonce")
         made.key_thumbprint = key.thumbprint
+        try:
+            check_type(claims)
+            made.issued_at, counts_from = read_lifetime(claims, now, self._leeway, self._max_age)
+            made.email = email = read_email(claims)
+            subject = read_text(claims, "sub")
+            made.subject = subject or ""
+            made.common_name = common_name = read_text(claims, "common_name")
+            made.kind, made.id = read_principal(email, subject, common_name, certificates=self._certificates)
+            made.country = read_text(claims, "country")
+            made.nonce = read_text(claims, "identity_nonce")
+        except InvalidToken as error:
+            return type(error)
         if self._max_age is not None:
-            ends = min(ends, issued_at + self._max_age)
+            ends = min(ends, made.issued_at + self._max_age)
         return made.sealed(), counts_from - self._leeway, ends + self._leeway

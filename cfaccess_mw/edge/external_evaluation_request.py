@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from cfaccess_mw.core.claims import read_email, read_expiry, read_issuer, read_lifetime, read_text
-from cfaccess_mw.core.encoding import decode_base64url, decode_json_object
+from cfaccess_mw.core.encoding import decode_json_object, standard_base64
 from cfaccess_mw.core.errors import (
     BadEncoding,
     BadPayload,
@@ -127,7 +127,7 @@ def read_question(token: str, issuer: str, now: float, leeway: float) -> Questio
     parts = _take_apart(token)
     kid = read_key_id(parts.header)
     try:
-        claims = decode_json_object(parts.payload)
+        claims = decode_json_object(parts.decoded_payload())
     except ValueError as error:
         raise BadPayload from error
     if claims.get("iss") is not None and read_issuer(claims) != issuer:
@@ -154,7 +154,7 @@ def prove(question: Question, key: Key, now: float, leeway: float) -> Applicant:
         InvalidToken: Its subclass says which check failed.
     """
     parts, claims = question.parts, question.claims
-    if not key.verifies(parts.signature, parts.signing_input):
+    if not key.verifies(parts.decoded_signature(), parts.signing_input):
         raise BadSignature
     kind = claims.get("type")
     if kind is not None and (type(kind) is not str or kind in _OTHER_TYPES):
@@ -186,10 +186,9 @@ def _take_apart(token: str) -> Parts:
     header, _, payload = signing_input.partition(b".")
     if len(header) > MAX_HEADER:
         raise OversizedToken
+    said, signed = standard_base64(payload), standard_base64(signature)
+    if said is None or signed is None:
+        raise BadEncoding
     parts = Parts()
-    parts.header, parts.signing_input = header, signing_input
-    try:
-        parts.payload, parts.signature = decode_base64url(payload), decode_base64url(signature)
-    except ValueError as error:
-        raise BadEncoding from error
+    parts.header, parts.payload, parts.signature, parts.signing_input = header, said, signed, signing_input
     return parts

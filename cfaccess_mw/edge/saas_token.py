@@ -23,7 +23,7 @@ from cfaccess_mw.core.errors import (
     WrongIssuer,
 )
 from cfaccess_mw.core.keys import Key
-from cfaccess_mw.core.token import Parts, read_key_id, take_apart
+from cfaccess_mw.core.token import Parts, parts_of, read_key_id
 from cfaccess_mw.edge.saas_identity import SaasIdentity
 from cfaccess_mw.edge.signing_key import base64url
 
@@ -110,10 +110,10 @@ def read(token: str | bytes, expected: Expectation, now: float) -> SaasCandidate
     Raises:
         InvalidToken: Its subclass says which check failed.
     """
-    parts = take_apart(token)
+    parts = parts_of(token)
     kid = read_key_id(parts.header)
     try:
-        claims = decode_json_object(parts.payload)
+        claims = decode_json_object(parts.decoded_payload())
     except ValueError as error:
         raise BadPayload from error
     if read_issuer(claims) != expected.issuer:
@@ -145,7 +145,7 @@ def prove(
         InvalidToken: Its subclass says which check failed.
     """
     parts, claims = candidate.parts, candidate.claims
-    if not key.verifies(parts.signature, parts.signing_input):
+    if not key.verifies(parts.decoded_signature(), parts.signing_input):
         raise BadSignature
     issued_at, _ = read_lifetime(claims, now, expected.leeway, expected.max_age)
     subject = read_text(claims, "sub")
@@ -164,7 +164,7 @@ def prove(
         issued_at=issued_at,
         expires_at=candidate.expires_at,
         key_thumbprint=key.thumbprint,
-        _payload=parts.payload,
+        _payload=parts.decoded_payload(),
     )
 
 

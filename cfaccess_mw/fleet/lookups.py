@@ -20,7 +20,7 @@ from cfaccess_mw.core.claims import read_principal
 from cfaccess_mw.core.encoding import decode_json_object
 from cfaccess_mw.core.errors import FetchError, InvalidToken
 from cfaccess_mw.core.identity_reply import Reply, read_reply
-from cfaccess_mw.core.token import take_apart
+from cfaccess_mw.core.token import parts_of
 from cfaccess_mw.fleet.sealing import Refused, Seal, digest
 from cfaccess_mw.fleet.store import Store
 
@@ -144,7 +144,7 @@ class SharedLookups:
 def _is_about(reply: Reply, token: str) -> bool:
     """Whether a reply is a document about the bearer of a token that was verified."""
     try:
-        claims: dict[str, Any] = decode_json_object(take_apart(token).payload)
+        claims: dict[str, Any] = decode_json_object(parts_of(token).decoded_payload())
         email, subject, name = claims.get("email"), claims.get("sub"), claims.get("common_name")
         kind, found = read_principal(email, subject, name, certificates=True)
         bearer = _Bearer(kind=kind, id=found, email=email, subject=subject or "", common_name=name)

@@ -14,10 +14,10 @@ ASGI_REQUEST = 36
 WSGI_REQUEST = 32
 """The same."""
 
-UNSEEN_IN_CORE = 107
+UNSEEN_IN_CORE = 108
 """``Gate.decide`` about a token not seen before, whose key was used before."""
 
-REFUSED = {"garbage": 25, "unknown kid": 62, "wrong issuer": 50, "wrong audience": 53, "expired": 56}
+REFUSED = {"garbage": 26, "unknown kid": 63, "wrong issuer": 51, "wrong audience": 54, "expired": 57}
 """``Gate.decide`` about bad tokens; no signature is computed for any."""
 
 CACHED_PATH = 3

@@ -1,7 +1,9 @@
 """The decision over a request: what it answers at once, what it says it lacks, and what it remembers."""
 
+import gc
 import json
 import sys
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
@@ -21,7 +23,9 @@ from cfaccess_mw.core.decide import (
     Refusal,
 )
 from cfaccess_mw.core.errors import (
+    AlgorithmNotAllowed,
     AmbiguousPath,
+    BadEncoding,
     BadSignature,
     DuplicateToken,
     Expired,
@@ -126,6 +130,12 @@ def identity_of(decision: Decision) -> str | None:
     return None if decision.identity is None else decision.identity.email
 
 
+def loose(segment: str) -> str:
+    """Another text that a loose decoder reads as the same bytes: with other unused bits, or with padding."""
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    return segment[:-1] + alphabet[alphabet.index(segment[-1]) ^ 1] if len(segment) % 4 else segment + "="
+
+
 Make = Callable[[World], Given]
 
 
@@ -185,12 +195,39 @@ def test_a_permission_shows_no_token_to_whoever_writes_it_down(world: World) -> 
     assert token not in "decided: %s" % passing  # noqa: UP031 - a tuple would be the arguments
 
 
-@pytest.mark.parametrize("spoil", [b"", b"A", b".A"], ids=["wrong-audience", "bad-encoding", "malformed"])
-def test_a_refusal_keeps_nothing_of_the_way_to_it(world: World, spoil: bytes) -> None:
-    decision = world.decide(OTHER, world.user() + spoil)
+class Text(str):
+    """A text that can be looked for once nobody should have it any more."""
+
+    __slots__ = ("__weakref__",)
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [
+        pytest.param(lambda w: w.user(audience=OTHER_AUD), "wrong-audience", id="claims"),
+        pytest.param(lambda w: w.user(iss=w.team.iss + "/"), "wrong-issuer", id="issuer"),
+        pytest.param(lambda w: w.user() + b"=", "bad-encoding", id="encoding"),
+        pytest.param(lambda w: w.user() + b".A", "malformed-token", id="shape"),
+        pytest.param(lambda w: b"A." + w.user().partition(b".")[2], "bad-encoding", id="header-encoding"),
+        pytest.param(lambda w: b"e30." + w.user().partition(b".")[2], "algorithm-not-allowed", id="header"),
+        pytest.param(lambda w: w.team.sign(None, b"x").encode(), "bad-payload", id="payload"),
+        pytest.param(lambda w: w.user().rpartition(b".")[0] + b".", "bad-signature", id="signature"),
+        pytest.param(lambda w: w.user(type="org"), "wrong-token-type", id="type"),
+        pytest.param(lambda w: w.user(issued_at=NOW + HOUR), "not-yet-valid", id="not-yet-valid"),
+        pytest.param(lambda w: w.user(sub=""), "unknown-principal", id="principal"),
+    ],
+)
+def test_a_refusal_keeps_nothing_of_the_way_to_it(world: World, make: Callable[[World], bytes], code: str) -> None:
+    token = Text(make(world).decode())
+    found = weakref.ref(token)
+    decision = world.decide(TOKEN, token)
     assert isinstance(decision, Refusal)
     error = decision.error
+    assert error.code == code
     assert (error.__traceback__, error.__context__, error.__cause__) == (None, None, None)
+    del token
+    gc.collect()
+    assert found() is None, "nor does the gate, which is asked again for every request"
 
 
 def test_a_requirement_without_audience_cannot_be_made() -> None:
@@ -394,6 +431,53 @@ class TestLacking:
     ) -> None:
         world.source.snapshot = None
         assert refusal(world.decide(TOKEN, world.user(key=other_team.current, **change))) is expected
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            pytest.param({}, id="nothing"),
+            pytest.param({"iss": "https://evil.cloudflareaccess.com"}, id="issuer"),
+            pytest.param({"audience": OTHER_AUD}, id="audience"),
+            pytest.param({"expires_in": -HOUR}, id="expired"),
+            pytest.param({"type": "org"}, id="type"),
+        ],
+    )
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            pytest.param(lambda h, p, s: f"{h}.{p}.{loose(s)}", id="signature"),
+            pytest.param(lambda h, p, s: f"{h}.{loose(p)}.{s}", id="payload"),
+            pytest.param(lambda h, p, s: f"{loose(h)}.{p}.{s}", id="header"),
+            pytest.param(lambda _, p, s: f"e30.{p}.{loose(s)}", id="signature-before-header"),
+            pytest.param(lambda _, p, s: f"e30.{loose(p)}.{s}", id="payload-before-header"),
+            pytest.param(lambda h, _, s: f"{h}.eA.{loose(s)}", id="signature-before-payload"),
+            pytest.param(lambda h, p, _: f"{h}.{p}.A", id="signature-of-an-impossible-length"),
+            pytest.param(lambda h, p, s: f"{h}.{p}.{s}==", id="signature-with-padding"),
+        ],
+    )
+    @pytest.mark.parametrize("kind", [str, bytes])
+    @pytest.mark.parametrize("known", [True, False], ids=["known-key", "no-keys"])
+    def test_nothing_is_believed_that_can_be_written_in_two_ways(
+        self, world: World, change: dict[str, object], spoil: Callable[[str, str, str], str], kind: type, known: bool
+    ) -> None:
+        forged = spoil(*world.user(**change).decode().split("."))
+        if not known:
+            world.source.snapshot = None
+        assert refusal(world.decide(TOKEN, forged if kind is str else forged.encode())) is BadEncoding
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            pytest.param({}, id="nothing"),
+            pytest.param({"iss": "https://evil.cloudflareaccess.com"}, id="issuer"),
+            pytest.param({"audience": OTHER_AUD}, id="audience"),
+            pytest.param({"expires_in": -HOUR}, id="expired"),
+        ],
+    )
+    def test_no_claim_is_read_before_the_header(self, world: World, change: dict[str, object]) -> None:
+        world.source.snapshot = None
+        _, payload, signature = world.user(**change).split(b".")
+        assert refusal(world.decide(TOKEN, b"e30." + payload + b"." + signature)) is AlgorithmNotAllowed
 
     def test_a_public_path_never_lacks_anything(self, world: World, other_team: Issuer) -> None:
         assert world.decide(PUBLIC, world.user(key=other_team.current)) is NOBODY

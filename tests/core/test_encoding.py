@@ -2,13 +2,14 @@
 
 import base64
 import json
+from binascii import Error, a2b_base64
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cfaccess_mw.core.encoding import decode_base64url, decode_json_object
+from cfaccess_mw.core.encoding import decode_base64url, decode_json_object, read_json_object, standard_base64
 from cfaccess_mw.emulator.signing_key import base64url
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -68,6 +69,68 @@ def test_no_bytes_have_a_length_of_one_over_four(length: int) -> None:
         decode_base64url(b"A" * length)
 
 
+@pytest.mark.parametrize(
+    ("segment", "text"),
+    [
+        pytest.param(b"", b"", id="empty"),
+        pytest.param(b"Zg", b"Zg==", id="one-byte"),
+        pytest.param(b"Zm8", b"Zm8=", id="two-bytes"),
+        pytest.param(b"Zm9v", b"Zm9v", id="three-bytes"),
+        pytest.param(b"-_-_-w", b"+/+/+w==", id="the-other-alphabet"),
+        pytest.param(ALPHABET.encode(), ALPHABET[:-2].encode() + b"+/", id="every-character"),
+        pytest.param(b"=", None, id="padding"),
+        pytest.param(b"Zg==", None, id="padded"),
+        pytest.param(b"+/+/", None, id="already-standard"),
+        pytest.param(b"!!!!", None, id="foreign"),
+        pytest.param(b"A", None, id="one-over-four"),
+        pytest.param(b"Zh", None, id="unused-bits-of-two"),
+        pytest.param(b"Zm9", None, id="unused-bits-of-three"),
+    ],
+)
+def test_a_segment_is_written_as_others_read_it_or_is_none(segment: bytes, text: bytes | None) -> None:
+    assert standard_base64(segment) == text
+
+
+def leniently(segment: bytes) -> bytes | None:
+    """What a decoder makes of it that takes either alphabet, any padding and any unused bits, and skips the rest."""
+    try:
+        return a2b_base64(segment.replace(b"-", b"+").replace(b"_", b"/") + b"==")
+    except Error:
+        return None
+
+
+def with_another(segment: bytes, place: int, byte: int) -> bytes:
+    """The same but for one byte, or longer by it."""
+    place %= len(segment) + 1
+    return segment[:place] + bytes([byte]) + segment[place + 1 :]
+
+
+def near_misses() -> st.SearchStrategy[bytes]:
+    """What is base64url, and what is not quite: an ending, or a character somewhere that is another."""
+    good = st.binary(max_size=40).map(lambda data: base64url(data).encode())
+    endings = st.sampled_from([b"", b"=", b"==", b"\n", b"A", b"B", b"_", b"AB"])
+    replaced = st.builds(with_another, good, st.integers(0, 60), st.integers(0, 255))
+    return good | replaced | st.tuples(good | replaced, endings).map(b"".join) | st.binary(max_size=40)
+
+
+@settings(max_examples=1_000, deadline=None)
+@given(near_misses())
+@example(b"AA==")
+@example(b"AA\n")
+@example(b"AAAAA")
+@example(b"AB")
+@example(b"+/+/")
+def test_what_is_taken_is_what_encoding_again_would_give(segment: bytes) -> None:
+    data = leniently(segment)
+    text = standard_base64(segment)
+    assert (text is not None) is (data is not None and base64url(data).encode() == segment)
+    if text is not None:
+        assert a2b_base64(text) == a2b_base64(text, strict_mode=True) == decode_base64url(segment) == data
+    else:
+        with pytest.raises(ValueError, match=r"^not canonical base64url$"):
+            decode_base64url(segment)
+
+
 @given(st.binary(max_size=300))
 def test_what_is_encoded_is_decoded(data: bytes) -> None:
     assert decode_base64url(base64url(data).encode()) == data
@@ -100,7 +163,7 @@ def test_what_is_decoded_was_the_only_way_to_write_it(segment: bytes) -> None:
     ],
 )
 def test_an_object_is_read(text: bytes, value: dict[str, Any]) -> None:
-    assert decode_json_object(text) == value
+    assert decode_json_object(text) == read_json_object(text) == value
 
 
 @pytest.mark.parametrize(
@@ -153,6 +216,7 @@ def test_an_object_is_read(text: bytes, value: dict[str, Any]) -> None:
 def test_whatever_is_no_strict_object_is_one_plain_error(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"not a strict JSON object") as refused:
         decode_json_object(text)
+    assert read_json_object(text) is None
     # json's own errors keep the text that they were given
     assert refused.type is ValueError
     assert refused.value.__cause__ is refused.value.__context__ is None
@@ -160,14 +224,16 @@ def test_whatever_is_no_strict_object_is_one_plain_error(text: bytes) -> None:
 
 @given(
     st.binary(max_size=60)
+    | st.dictionaries(st.text(max_size=3), st.integers() | st.text(max_size=5)).map(lambda v: json.dumps(v).encode())
     | st.recursive(st.none() | st.text(max_size=5), st.lists, max_leaves=5).map(lambda v: json.dumps(v).encode())
 )
 def test_any_bytes_are_an_object_or_a_plain_error(text: bytes) -> None:
-    try:
-        value = decode_json_object(text)
-    except ValueError:
+    value = read_json_object(text)
+    if value is None:
+        with pytest.raises(ValueError, match=r"^not a strict JSON object$"):
+            decode_json_object(text)
         return
-    assert value == json.loads(text)
+    assert value == decode_json_object(text) == json.loads(text)
 
 
 @pytest.mark.parametrize("opening", ['{"a":', "["], ids=["objects", "lists"])

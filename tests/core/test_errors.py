@@ -10,6 +10,17 @@ from collections.abc import Iterator
 import pytest
 
 from cfaccess_mw.core import errors
+from cfaccess_mw.core.claims import (
+    check_type,
+    read_audience,
+    read_email,
+    read_expiry,
+    read_issuer,
+    read_lifetime,
+    read_principal,
+    read_text,
+)
+from cfaccess_mw.core.encoding import decode_json_object
 from cfaccess_mw.core.errors import (
     AccessError,
     ConfigurationError,
@@ -21,10 +32,11 @@ from cfaccess_mw.core.errors import (
     Unavailable,
 )
 from cfaccess_mw.core.keys import KeySnapshot
+from cfaccess_mw.core.token import parts_of, read_key_id
 from cfaccess_mw.core.verifier import Verifier
 from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.emulator.signing_key import base64url
-from tests.tokens import AUD, ISSUER, NOW, Held, verify
+from tests.tokens import AUD, ISSUER, NOW, Held, good, verify
 
 SECRET = "sup3rs3cr3t"
 
@@ -224,10 +236,38 @@ def test_no_refusal_carries_anything_of_the_token(issuer: Issuer, snapshot: KeyS
     assert len(codes) >= 12
 
 
+def by_hand(token: str) -> None:
+    """What a verification makes of a token, by the functions that raise, as whoever has no request calls them."""
+    parts = parts_of(token)
+    read_key_id(parts.header)
+    claims = decode_json_object(parts.decoded_payload())
+    read_issuer(claims)
+    read_audience(claims, (frozenset({AUD}),))
+    read_expiry(claims, NOW, 30)
+    check_type(claims)
+    read_lifetime(claims, NOW, 30, None)
+    principal = read_email(claims), read_text(claims, "sub"), read_text(claims, "common_name")
+    read_text(claims, "country"), read_text(claims, "identity_nonce")
+    read_principal(*principal, certificates=False)
+
+
+def test_no_error_that_is_raised_carries_anything_of_the_token(issuer: Issuer) -> None:
+    needles = {SECRET, base64url(SECRET.encode())[:-1], "a@b.c", ISSUER}
+    told, kinds = "", set()
+    for forged in spoiled(issuer):
+        try:
+            by_hand(forged)
+        except (InvalidToken, ValueError) as error:
+            told += "\n".join(told_by(error))
+            kinds.add(type(error).__name__)
+    assert not [needle for needle in needles if needle in told], told
+    assert len(kinds) >= 12
+
+
 def test_nothing_on_the_way_shows_the_token_in_its_repr(issuer: Issuer, snapshot: KeySnapshot) -> None:
     signed = issuer.user(f"{SECRET}@example.com", audience=AUD, sub=SECRET, custom={SECRET: SECRET})
     verifier = Verifier({ISSUER: Held(snapshot)}, leeway=30, max_age=None, certificates=False)
-    candidate = verifier.read(signed, (frozenset({AUD}),), NOW)
-    identity, *times = verifier.prove(candidate, snapshot.keys[candidate.kid], NOW)
+    candidate = good(verifier.read(signed, (frozenset({AUD}),), NOW))
+    identity, *times = good(verifier.prove(candidate, snapshot.keys[candidate.kid], NOW))
     shown = f"{candidate!r} {identity!r} {identity} {times} {verifier!r} {vars(verifier)!r} {snapshot!r}"
     assert not [part for part in (SECRET, *signed.split(".")) if part in shown]

@@ -14,7 +14,7 @@ from cfaccess_mw.core.keys import KeySnapshot
 from cfaccess_mw.core.profile import ENDED, Outcome, Profile, ProfileAnswer, found
 from cfaccess_mw.core.verifier import Verifier
 from cfaccess_mw.emulator.issuer import Issuer
-from tests.tokens import AUD, NOW, Held, verify
+from tests.tokens import AUD, NOW, Held, good, verify
 
 
 def identity_of(payload: bytes = b"{}", **changes: Any) -> Identity:
@@ -170,8 +170,8 @@ def test_a_verified_identity_is_looked_up_at_its_own_team(issuer: Issuer, snapsh
     lookups = {issuer.iss: team, "https://other.cloudflareaccess.com": other}
     verifier = Verifier(sources, leeway=30, max_age=None, certificates=False, lookups=lookups)
     token = issuer.user(audience=AUD)
-    candidate = verifier.read(token, (frozenset({AUD}),), NOW)
-    identity, *_ = verifier.prove(candidate, snapshot.keys[candidate.kid], NOW)
+    candidate = good(verifier.read(token, (frozenset({AUD}),), NOW))
+    identity, *_ = good(verifier.prove(candidate, snapshot.keys[candidate.kid], NOW))
     with pytest.raises(SessionEnded):
         identity.profile_blocking()
     assert (team.asked, other.asked) == ([(token, identity)], [])

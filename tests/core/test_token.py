@@ -5,42 +5,105 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from cfaccess_mw.core.errors import MalformedToken, OversizedToken
+from cfaccess_mw.core.encoding import decode_base64url
+from cfaccess_mw.core.errors import BadEncoding, InvalidToken, MalformedToken, OversizedToken
 from cfaccess_mw.core.keys import KeySnapshot
-from cfaccess_mw.core.token import MAX_HEADER, MAX_TOKEN, is_joined, read_key_id, take_apart
+from cfaccess_mw.core.token import MAX_HEADER, MAX_TOKEN, Parts, is_joined, parts_of, read_key_id, take_apart
 from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.emulator.signing_key import base64url
 from tests.tokens import AUD, ISSUER, NOW, outcome
+
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 # More than is tried in a table: everything near a good token is tried, and no list of ideas bounds it.
 
 
 def test_a_token_is_taken_apart_into_what_was_signed(token: str) -> None:
     header, payload, signature = token.split(".")
-    for given in (token, token.encode()):
-        parts = take_apart(given)
+    for one in (token, token.encode()):
+        parts = parts_of(one)
         assert parts.header == header.encode()
-        assert json.loads(parts.payload)["aud"] == [AUD]
-        assert len(parts.signature) == 256
+        assert json.loads(parts.decoded_payload())["aud"] == [AUD]
+        assert len(parts.decoded_signature()) == 256
         assert parts.signing_input == f"{header}.{payload}".encode()
-        assert base64url(parts.signature) == signature
+        assert base64url(parts.decoded_signature()) == signature
 
 
 @pytest.mark.parametrize("kind", [str, bytes])
 def test_the_limits_of_size_are_exact(kind: type) -> None:
-    def given(text: str) -> str | bytes:
+    def of(text: str) -> str | bytes:
         return text if kind is str else text.encode()
 
-    parts = take_apart(given("A" * MAX_HEADER + ".." + "A" * (MAX_TOKEN - MAX_HEADER - 2)))
+    parts = parts_of(of("A" * MAX_HEADER + ".." + "A" * (MAX_TOKEN - MAX_HEADER - 2)))
     assert len(parts.header) == MAX_HEADER
     with pytest.raises(OversizedToken):
-        take_apart(given("A" * MAX_HEADER + ".." + "A" * (MAX_TOKEN - MAX_HEADER - 1)))
+        parts_of(of("A" * MAX_HEADER + ".." + "A" * (MAX_TOKEN - MAX_HEADER - 1)))
     with pytest.raises(OversizedToken):
-        take_apart(given("A" * (MAX_HEADER + 1) + ".."))
+        parts_of(of("A" * (MAX_HEADER + 1) + ".."))
     with pytest.raises(MalformedToken):
-        take_apart(given("." * MAX_TOKEN))
+        parts_of(of("." * MAX_TOKEN))
     assert (MAX_TOKEN, MAX_HEADER) == (16_384, 1_024)
+
+
+@pytest.mark.parametrize(
+    ("text", "refusal"),
+    [
+        pytest.param("", MalformedToken, id="empty"),
+        pytest.param("e30.e30", MalformedToken, id="one-dot"),
+        pytest.param("e30.e30.e30.", MalformedToken, id="three-dots"),
+        pytest.param("e30.e30.\u00e9", MalformedToken, id="not-ascii"),
+        pytest.param("a" * (MAX_TOKEN + 1), OversizedToken, id="too-long"),
+        pytest.param("a" * (MAX_HEADER + 1) + "..", OversizedToken, id="a-header-too-long"),
+        pytest.param("e30.e31.e30", BadEncoding, id="payload"),
+        pytest.param("e30.e30.e31", BadEncoding, id="signature"),
+        pytest.param("e30.e31.e31", BadEncoding, id="payload-and-signature"),
+        pytest.param("e30..=", BadEncoding, id="signature-behind-no-payload"),
+    ],
+)
+@pytest.mark.parametrize("kind", [str, bytes])
+def test_why_a_text_cannot_be_taken_apart_is_returned_to_one_and_raised_to_the_other(
+    text: str, refusal: type[InvalidToken], kind: type
+) -> None:
+    token = text if kind is str else text.encode()
+    assert take_apart(token, Parts) is refusal
+    with pytest.raises(refusal) as raised:
+        parts_of(token)
+    assert raised.value.__cause__ is raised.value.__context__ is None
+
+
+def test_a_header_is_decoded_where_it_is_read() -> None:
+    parts = parts_of("e31.e30.")
+    with pytest.raises(BadEncoding) as refused:
+        read_key_id(parts.header)
+    assert refused.value.__cause__ is refused.value.__context__ is None
+
+
+def test_the_parts_are_of_the_kind_that_is_asked_for() -> None:
+    class Own(Parts):
+        __slots__ = ()
+
+    assert type(take_apart("e30.e30.", Own)) is Own
+    assert type(parts_of("e30.e30.")) is Parts
+
+
+SEGMENTS = st.binary(max_size=30).map(base64url) | st.text(ALPHABET + "+/=!~ ", max_size=9)
+
+
+@settings(max_examples=500, deadline=None)
+@given(header=SEGMENTS, payload=SEGMENTS, signature=SEGMENTS)
+def test_a_text_and_its_bytes_are_taken_apart_alike(header: str, payload: str, signature: str) -> None:
+    text = f"{header}.{payload}.{signature}"
+    try:
+        expected = decode_base64url(payload.encode()), decode_base64url(signature.encode())
+    except ValueError:
+        assert take_apart(text, Parts) is take_apart(text.encode(), Parts) is BadEncoding
+        return
+    for parts in (parts_of(text), parts_of(text.encode())):
+        assert (parts.decoded_payload(), parts.decoded_signature()) == expected
+        assert (parts.header, parts.signing_input) == (header.encode(), f"{header}.{payload}".encode())
 
 
 @pytest.mark.parametrize("kind", [str, bytes])

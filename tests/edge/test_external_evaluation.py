@@ -275,6 +275,16 @@ def test_a_payload_that_two_readers_could_read_differently(
     assert refusals() == ["bad-payload"]
 
 
+@pytest.mark.parametrize("spoilt", ["{0}.{1}=.{2}", "{0}.{1}.{2}=", "e30.{1}=.{2}", "e30.{1}.{2}=", "e30.{1}=.{2}="])
+@pytest.mark.parametrize("exp", [NOW + 60, 0], ids=["good", "expired"])
+def test_nothing_is_believed_that_can_be_written_in_two_ways(
+    spoilt: str, exp: float, yes: ExternalEvaluation, refusals: Codes, issuer: Issuer
+) -> None:
+    forged = spoilt.format(*question(issuer, exp=exp).split("."))
+    assert refused(ask_wsgi(yes, Call.with_token(forged)))
+    assert refusals() == ["bad-encoding"]
+
+
 @pytest.mark.parametrize(("length", "code"), [(1_024, "bad-header"), (1_025, "oversized-token")])
 def test_a_header_is_short(yes: ExternalEvaluation, refusals: Codes, issuer: Issuer, length: int, code: str) -> None:
     _, payload, signature = question(issuer).split(".")

@@ -125,6 +125,15 @@ def test_pyjwt_is_of_the_same_opinion(issuer: Issuer) -> None:
 # --- what is not ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("spoilt", ["{0}.{1}=.{2}", "{0}.{1}.{2}=", "e30.{1}=.{2}", "e30.{1}.{2}=", "e30.{1}=.{2}="])
+@pytest.mark.parametrize("claims", [{}, {"iss": ISSUER}, {"exp": 0}], ids=["good", "another-issuer", "expired"])
+def test_nothing_is_believed_that_can_be_written_in_two_ways(
+    spoilt: str, claims: dict[str, object], verifier: SaasVerifier, issuer: Issuer
+) -> None:
+    forged = spoilt.format(*token(issuer, **claims).split("."))
+    assert outcome(verifier.verify, forged) == outcome(verifier.verify, forged.encode()) == "bad-encoding"
+
+
 @pytest.mark.parametrize(
     "row",
     [

@@ -14,7 +14,7 @@ from cfaccess_mw.core.errors import BadSignature, InvalidToken
 from cfaccess_mw.core.token import is_joined
 from cfaccess_mw.core.verifier import Verifier
 from tests.fuzz.reading import refused_unless
-from tests.tokens import AUD, ISSUER, NOW, OTHER_AUD, Proof
+from tests.tokens import AUD, ISSUER, NOW, OTHER_AUD, Proof, good
 
 if TYPE_CHECKING:
     from cfaccess_mw.core.keys import Key
@@ -53,10 +53,10 @@ def token_of(data: bytes) -> bytes:
 def verify(token: str | bytes) -> Proof | str:
     """The proof, or the code of the refusal."""
     try:
-        candidate = VERIFIER.read(token, (frozenset({AUD, OTHER_AUD}),), NOW)
+        candidate = good(VERIFIER.read(token, (frozenset({AUD, OTHER_AUD}),), NOW))
         if candidate.kid != KID:
             return "unknown-key"
-        return Proof(*VERIFIER.prove(candidate, KEY, NOW))
+        return Proof(*good(VERIFIER.prove(candidate, KEY, NOW)))
     except InvalidToken as refusal:
         return BadSignature.code if isinstance(refusal, BadSignature) else refusal.code
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cfaccess_mw import ConfigurationError
-from cfaccess_mw.core.token import take_apart
+from cfaccess_mw.core.token import parts_of
 from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.emulator.signing_key import SigningKey
 from tests.core.test_keys import document, hostile
@@ -48,4 +48,4 @@ def _entry(team: Issuer) -> bytes:
 
 
 def _claims(team: Issuer) -> bytes:
-    return take_apart(team.user("mallory@example.com", audience=AUD)).payload
+    return parts_of(team.user("mallory@example.com", audience=AUD)).decoded_payload()

@@ -19,7 +19,7 @@ from cfaccess_mw.core.keys import KeySnapshot, parse_jwks
 from cfaccess_mw.core.memory import Memory
 from cfaccess_mw.core.requirement import Requirement
 from cfaccess_mw.core.rules import Access
-from cfaccess_mw.core.token import take_apart
+from cfaccess_mw.core.token import parts_of
 from cfaccess_mw.core.verifier import Verifier
 from cfaccess_mw.emulator.issuer import Issuer
 from cfaccess_mw.emulator.signing_key import SigningKey
@@ -65,7 +65,9 @@ def material(issuer: Issuer, stranger: SigningKey) -> Material:
     tokens += [f"{head}.{tail}", tokens[0][:-3] + ("A" if tokens[0][-3] != "A" else "B") + tokens[0][-2:]]
     # A stranger's key that is published under the id of the current one, and what it signs.
     usurped = {**stranger.jwk(), "kid": issuer.current.kid}
-    tokens.append(issuer.sign({**issuer.header(), "kid": issuer.current.kid}, take_apart(tokens[0]).payload, stranger))
+    tokens.append(
+        issuer.sign({**issuer.header(), "kid": issuer.current.kid}, parts_of(tokens[0]).decoded_payload(), stranger)
+    )
     return Material([*(key.jwk() for key in keys), usurped], tokens)
 
 
