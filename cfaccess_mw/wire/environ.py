@@ -73,7 +73,10 @@ class EnvironReader:
         gunicorn calls it ``RAW_URI``; uWSGI, mod_wsgi, waitress and Werkzeug ``REQUEST_URI``.
         """
         target = environ.get("RAW_URI") or environ.get("REQUEST_URI")
-        return str(target).partition("?")[0] if target else None  # neither is PEP 3333's, which says what is text
+        if not target:
+            return None
+        text = str(target)  # neither is PEP 3333's, which says what is text
+        return text.partition("?")[0] if "?" in text else text
 
     def raw_path(self, environ: Environ) -> bytes | None:
         """The same as bytes."""
