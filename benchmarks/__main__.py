@@ -5,8 +5,10 @@ import importlib
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from benchmarks import several
 from benchmarks.figures import Section
 from benchmarks.machine import described
 from benchmarks.options import Options
@@ -28,6 +30,9 @@ PARTS = {
     "growth": "benchmarks.growth",
 }
 
+# Races of calls so short that what they take differs from process to process.
+RACES = ("verification", "remembered", "asgi", "wsgi")
+
 GOALS = tuple(name for name in PARTS if name != "growth")
 
 
@@ -47,6 +52,7 @@ def main(arguments: Sequence[str] | None = None, parts: Mapping[str, str] = PART
         kind=given.token,
         headers=given.headers,
         rules=given.rules,
+        processes=given.processes or (1 if given.quick else 5),
         rounds=20 if given.quick else given.rounds,
         repeats=1 if given.quick else 5,
         full=given.full,
@@ -57,7 +63,7 @@ def main(arguments: Sequence[str] | None = None, parts: Mapping[str, str] = PART
     print("\n".join(f"{name}: {value}" for name, value in machine.items()))
     print(f"measured with: {options.described(options.subject())}", end="\n\n")
     sections = []
-    for section in _measured([parts[name] for name in given.only], options):
+    for section in _measured(given.only, parts, options):
         print(shown(section), flush=True)
         sections.append(section)
     print(summary(sections))
@@ -74,13 +80,18 @@ def main(arguments: Sequence[str] | None = None, parts: Mapping[str, str] = PART
     return int(given.check and missed)
 
 
-def _measured(modules: Sequence[str], options: Options) -> Iterator[Section]:
-    for name in modules:
+def _measured(names: Sequence[str], parts: Mapping[str, str], options: Options) -> Iterator[Section]:
+    # What is measured in this process alone has as many rounds as the others have in all of theirs.
+    here = replace(options, rounds=options.rounds * options.processes)
+    for name in names:
         try:
-            module = importlib.import_module(name)
+            module = importlib.import_module(parts[name])
         except ModuleNotFoundError as missing:
             raise SystemExit(f"{missing.name} is not installed; pip install 'cfaccess-mw[bench]'") from missing
-        yield from module.run(options)
+        if name in RACES and options.processes > 1:
+            yield from several.measured(parts[name], options)
+        else:
+            yield from module.run(here)
 
 
 def _parts(text: str) -> list[str]:
@@ -89,6 +100,13 @@ def _parts(text: str) -> list[str]:
         if name not in PARTS:
             raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(PARTS)}")
     return names
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -103,7 +121,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--token", choices=KINDS, default="user", help="which kind of token (user)")
     parser.add_argument("--headers", type=int, default=25, help="of a request (25)")
     parser.add_argument("--rules", type=int, default=1_000, help="of the application (1,000)")
-    parser.add_argument("--rounds", type=int, default=200, help="of each race (200)")
+    parser.add_argument("--rounds", type=_count, default=30, help="of each race, in each process (30)")
+    parser.add_argument(
+        "--processes",
+        type=_count,
+        help=f"fresh ones, in each of which {', '.join(RACES)} are run, in turn (5; quick: 1); 1: in this process",
+    )
     parser.add_argument("--quick", action="store_true", help="few rounds, to see that it runs")
     parser.add_argument("--full", action="store_true", help="take the curves to their ends: some minutes more")
     parser.add_argument("--no-peers", action="store_true", help="measure this package only")

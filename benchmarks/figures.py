@@ -1,7 +1,7 @@
 """What is a result? Lines of sections: a value, how far it spreads, and the goal that it was to reach."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from benchmarks.measure import Race, Spread
@@ -13,9 +13,9 @@ class Line:
 
     Attributes:
         name: What was measured.
-        value: The median.
-        low: The lower quartile.
-        high: The upper quartile.
+        value: The median; of several processes, the median of their medians.
+        low: The lower quartile; of several processes, the lowest of their medians.
+        high: The upper quartile, or the highest.
         unit: Of the three; empty for a ratio.
         goal: What the value was to be at most; None where nothing was promised.
         ours: Whether it is this package.
@@ -44,6 +44,19 @@ class Line:
         spread = Spread.of([sample] if isinstance(sample, int | float) else sample)
         return cls(name=name, value=spread.median, low=spread.low, high=spread.high, unit=unit, **more)
 
+    def as_json(self) -> dict[str, Any]:
+        """The line as JSON has it."""
+        return {**asdict(self), "met": self.met}
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> "Line":
+        """The line that :meth:`as_json` told.
+
+        Raises:
+            ValueError: It is something else.
+        """
+        return cls(**{name: value for name, value in _exactly(cls, told, "met").items() if name != "met"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
@@ -65,8 +78,24 @@ class Section:
 
     def as_json(self) -> dict[str, Any]:
         """The section as JSON has it."""
-        lines = [{**asdict(line), "met": line.met} for line in self.lines]
-        return {"title": self.title, "base": self.base, "lines": lines, "remarks": list(self.remarks)}
+        return {**asdict(self), "lines": [line.as_json() for line in self.lines], "remarks": list(self.remarks)}
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> "Section":
+        """The section that :meth:`as_json` told.
+
+        Raises:
+            ValueError: It is something else.
+        """
+        lines = tuple(map(Line.from_json, _exactly(cls, told)["lines"]))
+        return cls(**{**told, "lines": lines, "remarks": tuple(told["remarks"])})
+
+
+def _exactly(kind: type[Line | Section], told: Mapping[str, Any], *more: str) -> Mapping[str, Any]:
+    names = {*(field.name for field in fields(kind)), *more}
+    if told.keys() != names:
+        raise ValueError(f"a {kind.__name__} has other names: {', '.join(sorted(told.keys() ^ names))}")
+    return told
 
 
 def lines_of(race: Race) -> list[Line]:

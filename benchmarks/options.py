@@ -1,7 +1,8 @@
 """What does a run vary, and how long may it take?"""
 
+import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.subject import Subject
@@ -16,7 +17,8 @@ class Options:
         kind: Of the tokens.
         headers: Of a request.
         rules: Of the application.
-        rounds: Of a race.
+        processes: In how many fresh ones a race is run, one after the other; 1: in this one.
+        rounds: Of a race, in each process.
         repeats: Of what takes seconds each time.
         full: Whether the curves go to their ends.
         peers: Whether other packages are measured too.
@@ -27,7 +29,8 @@ class Options:
     kind: str = "user"
     headers: int = 25
     rules: int = 1_000
-    rounds: int = 200
+    processes: int = 5
+    rounds: int = 30
     repeats: int = 5
     full: bool = False
     peers: bool = True
@@ -41,8 +44,20 @@ class Options:
         """What a figure may depend on, in words."""
         token = f"{self.kind} tokens of {len(subject.token):,} bytes"
         goals = "" if self.kind != "large" else "; the goals were set for tokens of 1 KB"
-        return f"{token}, {self.headers} headers, {self.rules:,} rules, seed {self.seed}, {self.rounds} rounds{goals}"
+        rounds = f"{self.rounds} rounds" + (f" in each of {self.processes} processes" if self.processes > 1 else "")
+        return f"{token}, {self.headers} headers, {self.rules:,} rules, seed {self.seed}, {rounds}{goals}"
 
     def as_json(self) -> dict[str, object]:
         """What a figure may depend on; no paths."""
-        return {name: getattr(self, name) for name in ("seed", "kind", "headers", "rules", "rounds", "repeats", "full")}
+        told = ("seed", "kind", "headers", "rules", "processes", "rounds", "repeats", "full")
+        return {name: getattr(self, name) for name in told}
+
+    def passed_on(self) -> str:
+        """All of them, for another process."""
+        return json.dumps(asdict(self), default=str)
+
+    @classmethod
+    def received(cls, text: str) -> "Options":
+        """What :meth:`passed_on` said."""
+        told = json.loads(text)
+        return cls(**{**told, "cache": Path(told["cache"])})

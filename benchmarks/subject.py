@@ -13,10 +13,12 @@ from typing import Any
 from cfaccess_mw import Rule
 from cfaccess_mw.core.keys import Key, KeySnapshot, parse_jwks
 from cfaccess_mw.emulator.issuer import Issuer
-from cfaccess_mw.emulator.signing_key import SigningKey
+from cfaccess_mw.emulator.signing_key import SigningKey, base64url
 
 TEAM = "acme"
 KINDS = ("user", "service", "large")
+
+_SEGMENTS = (100, 316, 256)  # bytes of a token's three, as Access makes them
 
 _WORDS = ("api", "admin", "assets", "billing", "board", "docs", "files", "jobs", "metrics", "orders", "people", "wiki")
 
@@ -106,6 +108,7 @@ class Subject:
             "garbage: no token at all": noise[:1_000].encode(),
             "garbage: three parts of noise": ".".join((noise[:130], noise[130:560], noise[560:902])).encode(),
             "garbage: 64 KB": b"x" * 65_536,
+            "noise in base64url": ".".join(base64url(self._random.randbytes(size)) for size in _SEGMENTS).encode(),
             "unknown kid": self.mint(1, key=stranger).encode(),
             "wrong issuer": self.mint(1, iss="https://evil.cloudflareaccess.com").encode(),
             "wrong audience": self.mint(1, aud=[self.other_audience]).encode(),

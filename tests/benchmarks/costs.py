@@ -17,7 +17,14 @@ WSGI_REQUEST = 32
 UNSEEN_IN_CORE = 108
 """``Gate.decide`` about a token not seen before, whose key was used before."""
 
-REFUSED = {"garbage": 26, "unknown kid": 63, "wrong issuer": 51, "wrong audience": 54, "expired": 57}
+REFUSED = {
+    "garbage": 26,
+    "noise in base64url": 41,
+    "unknown kid": 63,
+    "wrong issuer": 51,
+    "wrong audience": 54,
+    "expired": 57,
+}
 """``Gate.decide`` about bad tokens; no signature is computed for any."""
 
 CACHED_PATH = 3

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.__main__ import PARTS, main
 from benchmarks.remote import Unavailable, installed, working
 
-SMALL = ("--rounds", "2", "--rules", "10", "--no-peers")
+SMALL = ("--rounds", "2", "--rules", "10", "--no-peers", "--processes", "1")
 
 
 def test_a_small_run_writes_what_it_shows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,12 @@
+"""A part of the command that fails."""
+
+from collections.abc import Iterator
+
+from benchmarks.figures import Section
+from benchmarks.options import Options
+
+
+def run(options: Options) -> Iterator[Section]:
+    """Fail after a while."""
+    yield Section(title="The first", lines=())
+    raise RuntimeError(f"no luck with seed {options.seed}")
