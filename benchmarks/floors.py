@@ -15,10 +15,11 @@ from benchmarks.ours import Held
 from benchmarks.subject import Subject
 from cfaccess_mw.asgi import DOOR_KEY, IDENTITY_KEY
 from cfaccess_mw.asgi import AccessMiddleware as AsgiMiddleware
-from cfaccess_mw.core.decide import Pass, Refusal
+from cfaccess_mw.core.decide import MEMORY_COUNT, MEMORY_WEIGHT, Pass, Refusal, _Remembered
 from cfaccess_mw.core.encoding import read_json_object, standard_base64
 from cfaccess_mw.core.errors import Expired
 from cfaccess_mw.core.identity import Draft, Identity
+from cfaccess_mw.core.memory import Memory
 from cfaccess_mw.core.token import read_key_id
 from cfaccess_mw.wire.current import current
 from cfaccess_mw.wire.environ import ASSERTION_KEY, AUTH_TYPE, EMAIL_KEY
@@ -138,7 +139,7 @@ class CoreByHand:
         self._source, self._audiences = Held(subject.snapshot), frozenset({subject.audience})
         self._issuers = {subject.issuer.iss: self._source}
         self._headers: dict[bytes, str] = {}
-        self._tokens: dict[bytes, tuple[object, ...]] = {}
+        self._tokens: Memory[bytes, _Remembered] = Memory(count=MEMORY_COUNT, weight=MEMORY_WEIGHT)
 
     def forget(self) -> None:
         """Forget the tokens."""
@@ -179,8 +180,9 @@ class CoreByHand:
         made.subject, made.issuer, made.audience = subject_id or "", claims["iss"], tuple(claims["aud"])
         made.issued_at, made.expires_at, made.key_thumbprint = began, claims["exp"], key.thumbprint
         identity = made.sealed()
-        passing = Pass(identity=identity, token=token)
-        self._tokens[token] = (passing, key, max(began, before) - 30, claims["exp"] + 30, self._source)
+        proof = identity, max(began, before) - 30, claims["exp"] + 30
+        entry = _Remembered(token, proof, key, self._source, self._source.snapshot)  # type: ignore[arg-type]  # it has keys
+        self._tokens.put(token, entry, 2 * len(token) + 1_024)
         return identity
 
     def _read(self, token: bytes) -> Any:

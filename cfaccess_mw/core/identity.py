@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, fields
 from types import MappingProxyType
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, Protocol
 
 from cfaccess_mw.core.encoding import decode_json_object
 from cfaccess_mw.core.errors import IdentityUnavailable, SessionEnded
@@ -56,7 +56,7 @@ class Draft:
     def sealed(self) -> "Identity":
         """The identity; nothing of it can be set any more."""
         self.__class__ = Identity
-        return cast("Identity", self)
+        return self  # type: ignore[return-value]  # it has just become one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -44,6 +44,7 @@ class Candidate(Parts):
 
     Attributes:
         kid: The key that it names.
+        is_proven: Whether a good signature came with such a header before.
         issuer: The team that it names.
         audience: The AUD tags that it names.
         expires_at: Seconds since the epoch.
@@ -52,10 +53,11 @@ class Candidate(Parts):
         token: The assertion itself.
     """
 
-    __slots__ = ("audience", "claims", "expires_at", "issuer", "kid", "text", "token")
+    __slots__ = ("audience", "claims", "expires_at", "is_proven", "issuer", "kid", "text", "token")
 
     token: str | bytes
     kid: str
+    is_proven: bool
     issuer: str
     audience: tuple[str, ...]
     expires_at: float
@@ -111,7 +113,10 @@ class Verifier:
         candidate.token = token
         header = candidate.header
         try:
-            kid = self._headers.get(header) or self._unproven.get(header)
+            kid = self._headers.get(header)
+            candidate.is_proven = kid is not None
+            if kid is None:
+                kid = self._unproven.get(header)
             if kid is None:
                 kid = read_key_id(header)
                 self._unproven.put(header, kid, len(header))
@@ -144,7 +149,7 @@ class Verifier:
         """
         if not key.verifies(candidate.decoded_signature(), candidate.signing_input):
             return BadSignature
-        if self._headers.get(candidate.header) is None:
+        if not candidate.is_proven:
             self._headers.put(candidate.header, candidate.kid, len(candidate.header))
         claims = candidate.claims
         made = Draft()

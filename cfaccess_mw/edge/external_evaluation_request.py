@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from cfaccess_mw.core.claims import read_email, read_expiry, read_issuer, read_lifetime, read_text
-from cfaccess_mw.core.encoding import decode_json_object, standard_base64
+from cfaccess_mw.core.encoding import decode_json_object, read_json_object, standard_base64
 from cfaccess_mw.core.errors import (
     BadEncoding,
     BadPayload,
@@ -126,10 +126,9 @@ def read_question(token: str, issuer: str, now: float, leeway: float) -> Questio
     """
     parts = _take_apart(token)
     kid = read_key_id(parts.header)
-    try:
-        claims = decode_json_object(parts.decoded_payload())
-    except ValueError as error:
-        raise BadPayload from error
+    claims = read_json_object(parts.decoded_payload())
+    if claims is None:
+        raise BadPayload
     if claims.get("iss") is not None and read_issuer(claims) != issuer:
         raise WrongIssuer
     nonce = read_text(claims, "nonce")

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any, Final
 
 from cfaccess_mw.core.claims import read_audience, read_email, read_expiry, read_issuer, read_lifetime, read_text
-from cfaccess_mw.core.encoding import decode_json_object
+from cfaccess_mw.core.encoding import read_json_object
 from cfaccess_mw.core.errors import (
     BadPayload,
     BadSignature,
@@ -112,10 +112,9 @@ def read(token: str | bytes, expected: Expectation, now: float) -> SaasCandidate
     """
     parts = parts_of(token)
     kid = read_key_id(parts.header)
-    try:
-        claims = decode_json_object(parts.decoded_payload())
-    except ValueError as error:
-        raise BadPayload from error
+    claims = read_json_object(parts.decoded_payload())
+    if claims is None:
+        raise BadPayload
     if read_issuer(claims) != expected.issuer:
         raise WrongIssuer
     audience = read_audience(claims, (expected.audience,))

@@ -79,6 +79,15 @@ def test_each_accepted_survivor_is_of_a_line_that_is_there(survivor: mutants.Sur
         pytest.param(
             "a = get_close_matches(b, c, n=1)", "a = get_close_matches(b, None, n=1)", False, id="near-to-what"
         ),
+        pytest.param(
+            "return a2b_base64(text, strict_mode=True)", "return a2b_base64(text, )", True, id="a-second-lock"
+        ),
+        pytest.param(
+            "return a2b_base64(text, strict_mode=True)",
+            "return a2b_base64(None, strict_mode=True)",
+            False,
+            id="what-is-decoded",
+        ),
         pytest.param('"id": self.id,', '"XXidXX": self.id,', False, id="a-name-in-a-mapping"),
         pytest.param("if a < b:", "if a <= b:", False, id="a-comparison"),
     ],
