@@ -30,6 +30,7 @@ _FORBIDDEN = frozenset(
 
 
 _COMMA, _SPACE, _TAB, _NEWLINE = b", \t\n"  # numbers, which bytes are searched for directly
+_USUAL = 4_096  # characters of a token that Access makes: each is a cookie, too (RFC 6265 section 6.1)
 
 
 class Parts:
@@ -66,9 +67,10 @@ P = TypeVar("P", bound=Parts)
 def is_joined(token: str | bytes) -> bool:
     """Say whether a server made one text of several headers: with a comma, some with white space; no token has either.
 
-    This is asked of a token that cannot be read, and only tells why. Of several one has ended within what is looked at.
+    This is asked of a token that cannot be read, and only tells why. Of several that Access made one has ended within
+    what is looked at, however long the text is.
     """
-    text = token[: MAX_TOKEN + 1]
+    text = token[: _USUAL + 1]
     data = text if isinstance(text, bytes) else text.encode("ascii", "replace")
     return _COMMA in data or _SPACE in data or _TAB in data or _NEWLINE in data
 
