@@ -31,7 +31,7 @@ def _alone(module: str, options: Options) -> list[Section]:
     try:
         # No limit: what is measured in this process has none, and somebody's peers may have to be installed first.
         told, _ = probed("part", module, given=options.passed_on(), patience=None)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:  # it failed, or what it printed are no figures
         reason = str(error).strip().rpartition("\n")[2]
     else:
         return [Section.from_json(section) for section in told]

@@ -252,15 +252,18 @@ class _Body:
 
     def __init__(self, body: Iterable[bytes], identity: Identity | None) -> None:
         self._body = body
+        self._parts: Iterator[bytes] | None = None
         self._identity = identity
-        self._parts = _shown(body, identity)
 
     def __iter__(self) -> Iterator[bytes]:
-        """The parts, the same however often they are asked for: what was begun is not begun again."""
-        return self._parts
+        """Itself; what is beneath is not begun here: a ``for`` over an iterator that was begun asks for it again."""
+        return self
 
     def __next__(self) -> bytes:
-        """The next part."""
+        """The next part, made while ``current_identity()`` is the one of this request."""
+        current.set(self._identity)
+        if self._parts is None:
+            self._parts = iter(self._body)
         return next(self._parts)
 
     def close(self) -> None:
@@ -272,11 +275,3 @@ class _Body:
                 close()
         finally:
             current.set(None)
-
-
-def _shown(body: Iterable[bytes], identity: Identity | None) -> Iterator[bytes]:
-    """The parts of a body, each made while ``current_identity()`` is the one of its request."""
-    current.set(identity)
-    for part in body:
-        yield part
-        current.set(identity)

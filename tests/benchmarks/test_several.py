@@ -232,10 +232,17 @@ def test_what_is_not_installed_is_named_with_the_extra(part: str) -> None:
         main(["--only", part, "--processes", "2"], {part: "no_such_package"})
 
 
-def test_a_part_that_fails_in_its_process_ends_the_command_with_one_message() -> None:
-    reason = "RuntimeError: no luck with seed 7; --processes 1 shows where"
-    with pytest.raises(SystemExit, match=f"^{FAILING} failed in a process of its own: {reason}$") as ended:
-        main(["--only", "asgi", "--processes", "2", "--seed", "7"], {"asgi": FAILING})
+@pytest.mark.parametrize(
+    ("seed", "reason"),
+    [
+        pytest.param("7", "RuntimeError: no luck with seed 7", id="it-says-why"),
+        pytest.param("8", r"Expecting value: line 1 column 1 \(char 0\)", id="it-says-nothing"),
+    ],
+)
+def test_a_part_that_fails_in_its_process_ends_the_command_with_one_message(seed: str, reason: str) -> None:
+    told = f"^{FAILING} failed in a process of its own: {reason}; --processes 1 shows where$"
+    with pytest.raises(SystemExit, match=told) as ended:
+        main(["--only", "asgi", "--processes", "2", "--seed", seed], {"asgi": FAILING})
     assert ended.value.__context__ is None
 
 

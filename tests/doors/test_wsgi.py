@@ -1,7 +1,8 @@
 """What only the WSGI door does: bodies that run while they are iterated, and native strings."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import nullcontext
 from io import BytesIO
 from typing import Any
 from wsgiref.util import FileWrapper, setup_testing_defaults
@@ -50,10 +51,11 @@ def email_of(identity: Identity | None) -> str | None:
 class Body:
     """A body that notes who is asking whenever it runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, broken: bool = False) -> None:
         self.seen: list[str | None] = []
         self.closed = False
         self._left = 2
+        self._broken = broken
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -68,6 +70,8 @@ class Body:
     def close(self) -> None:
         self.seen.append(email_of(current_identity()))
         self.closed = True
+        if self._broken:
+            raise RuntimeError("broken")
 
 
 def close(body: Iterable[bytes]) -> None:
@@ -83,6 +87,25 @@ def test_a_body_knows_who_asks_while_it_is_iterated_and_closed(
     close(body)
     assert inner.seen == ["alice@example.com"] * 3
     assert inner.closed
+    assert current_identity() is None
+
+
+@pytest.mark.parametrize("broken", [False, True], ids=["closes", "fails-to-close"])
+def test_a_generator_around_a_body_that_is_left_closes_it_and_shows_nobody(
+    wrap: Callable[..., AccessMiddleware], token: str, broken: bool
+) -> None:
+    inner = Body(broken=broken)
+    door = wrap(lambda *_: inner)
+
+    def around() -> Generator[bytes, None, None]:
+        yield from door(environ_of(token), start)  # closes what it iterates, and not what it was given
+
+    running = around()
+    assert next(running) == b"part"
+    with pytest.raises(RuntimeError, match="broken") if broken else nullcontext():
+        running.close()
+    assert inner.closed
+    assert inner.seen == ["alice@example.com"] * 2
     assert current_identity() is None
 
 
