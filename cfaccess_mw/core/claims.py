@@ -80,16 +80,31 @@ def read_audience(claims: Claims, audiences: Audiences) -> tuple[str, ...]:
     return audience
 
 
-def read_expiry(claims: Claims, now: float, leeway: float) -> float:
+def read_end(claims: Claims) -> float:
     """The seconds of ``exp``; Access puts it into every application token.
 
     Raises:
         MissingClaim: There is none.
         InvalidClaim: It is not a number in range.
-        Expired: ``now`` is at or past it, leeway included (RFC 7519 section 4.1.4).
     """
-    expires_at = _timestamp(claims.get("exp"))
-    if now >= expires_at + leeway:
+    return _timestamp(claims.get("exp"))
+
+
+def has_ended(expires_at: float, now: float, leeway: float) -> bool:
+    """Whether ``now`` is at or past it, leeway included (RFC 7519 section 4.1.4)."""
+    return now >= expires_at + leeway
+
+
+def read_expiry(claims: Claims, now: float, leeway: float) -> float:
+    """Both at once: the seconds of a time that is still to come.
+
+    Raises:
+        MissingClaim: As :func:`read_end`.
+        InvalidClaim: Likewise.
+        Expired: :func:`has_ended`.
+    """
+    expires_at = read_end(claims)
+    if has_ended(expires_at, now, leeway):
         raise Expired
     return expires_at
 

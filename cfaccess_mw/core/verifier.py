@@ -7,16 +7,17 @@ from typing import Any, Protocol
 from cfaccess_mw.core.claims import (
     Audiences,
     check_type,
+    has_ended,
     read_audience,
     read_email,
-    read_expiry,
+    read_end,
     read_issuer,
     read_lifetime,
     read_principal,
     read_text,
 )
 from cfaccess_mw.core.encoding import read_json_object
-from cfaccess_mw.core.errors import BadPayload, BadSignature, InvalidToken, WrongIssuer
+from cfaccess_mw.core.errors import BadPayload, BadSignature, Expired, InvalidToken, WrongIssuer
 from cfaccess_mw.core.identity import Draft, Identity, ProfileLookup
 from cfaccess_mw.core.keys import Key, KeySnapshot
 from cfaccess_mw.core.memory import Memory
@@ -131,7 +132,9 @@ class Verifier:
                 return WrongIssuer
             candidate.issuer = issuer
             candidate.audience = read_audience(claims, audiences)
-            candidate.expires_at = read_expiry(claims, now, self._leeway)
+            candidate.expires_at = expires_at = read_end(claims)
+            if has_ended(expires_at, now, self._leeway):
+                return Expired
         except InvalidToken as error:
             return type(error)
         return candidate

@@ -20,10 +20,10 @@ UNSEEN_IN_CORE = 108
 REFUSED = {
     "garbage": 26,
     "noise in base64url": 41,
-    "unknown kid": 63,
+    "unknown kid": 64,
     "wrong issuer": 51,
     "wrong audience": 54,
-    "expired": 57,
+    "expired": 58,
 }
 """``Gate.decide`` about bad tokens; no signature is computed for any."""
 
