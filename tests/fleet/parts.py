@@ -73,12 +73,17 @@ class Worker:
     def __init__(self, issuer: Issuer, url: Any, *, keys: Any = "given", **more: Any) -> None:
         fleet_options = {name: more.pop(name) for name in list(more) if name in _FLEET}
         self.ear = Ear()
-        self.fleet = Fleet(url, **{**QUICK, **fleet_options})
+        self._address, self._options = url, {**QUICK, **fleet_options}
+        self.fleet = self.elsewhere()
         given = {"keys": issuer.certs()} if keys == "given" else {}
         listeners = [self.ear, *more.pop("listeners", ())]
         self.protection = Protection(
             team="acme", audience=AUD, fleet=self.fleet, listeners=listeners, **{**given, **more}
         )
+
+    def elsewhere(self) -> Fleet:
+        """The same fleet in another process: what it revokes is known here once the worker has read it, not before."""
+        return Fleet(self._address, **self._options)
 
     def outcome(self, token: str) -> str:
         """``accepted``, or the code of the refusal."""

@@ -98,7 +98,7 @@ def test_a_redis_that_takes_no_writings_is_not_lost_over_and_over(
     issuer: Issuer, frail: RedisServer, hire: Hire, trouble: str
 ) -> None:
     worker = hire(frail)
-    worker.fleet.revoke(email="alice@example.com")
+    worker.elsewhere().revoke(email="alice@example.com")
     worker.knows(1)
     client = frail.client
     client.delete(worker.fleet.stream)

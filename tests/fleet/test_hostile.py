@@ -68,7 +68,7 @@ def test_what_is_no_text_stops_no_client_that_decodes(
 
 def test_what_is_deleted_is_not_undone(issuer: Issuer, redis: RedisServer, hire: Hire) -> None:
     worker = hire(redis, secret=SECRET)
-    made = worker.fleet.revoke(email="alice@example.com")
+    made = worker.elsewhere().revoke(email="alice@example.com")
     worker.knows(1)
     redis.client.delete(worker.fleet.stream)
     worker.ear.wait("revocations-restored")

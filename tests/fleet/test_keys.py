@@ -202,7 +202,7 @@ def test_keys_that_were_given_outright_are_nobody_elses(issuer: Issuer, redis: R
 
 def test_keys_that_redis_lost_are_given_again(issuer: Issuer, frail: RedisServer, hire: Hire) -> None:
     warm = hydrated(hire, frail, issuer)
-    warm.fleet.revoke(email="nobody@example.com")
+    warm.elsewhere().revoke(email="nobody@example.com")
     warm.knows(1)
     frail.client.flushall()
     warm.ear.wait("revocations-restored")

@@ -97,7 +97,7 @@ def test_redis_emptied_under_way_is_noticed_without_a_reconnection(
     issuer: Issuer, frail: RedisServer, hire: Hire
 ) -> None:
     worker = hire(frail)
-    made = worker.fleet.revoke(email="alice@example.com")
+    made = worker.elsewhere().revoke(email="alice@example.com")
     worker.knows(1)
     frail.client.flushall()
     worker.ear.wait("revocations-restored")
@@ -130,7 +130,7 @@ def test_what_is_added_while_redis_is_read_was_not_lost(redis: RedisServer, hire
 
 def test_who_leaves_it_to_another_looks_again_soon(frail: RedisServer, hire: Hire) -> None:
     worker = hire(frail)
-    made = worker.fleet.revoke(email="alice@example.com")
+    made = worker.elsewhere().revoke(email="alice@example.com")
     worker.knows(1)
     # What is random is drawn for the next reading of everything, far away, and where that is wanted for a soon one.
     draws = itertools.cycle([1.0, -0.99])
