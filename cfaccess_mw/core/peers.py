@@ -38,7 +38,7 @@ class TrustedPeers:
                 self._networks += _LOOPBACK
             else:
                 self._networks.append(_network(entry))
-        # Peers are few and come again; parsing an address costs 2 µs.
+        # Peers are few and come again; to parse an address takes longer than all else.
         self._known: Memory[str, bool] = Memory(count=1_024, weight=64 * 1024)
 
     def __bool__(self) -> bool:

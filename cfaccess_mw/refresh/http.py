@@ -1,9 +1,9 @@
 """How are keys and identities fetched over HTTP, from an endpoint that may be broken or hostile?
 
 The one file that imports an HTTP client; lazily, in a worker thread, together with the TLS context: both take longer
-(70 ms and more) than an event loop may be stopped. So does reading what a hostile endpoint sends: 100,000 chunks of one
-byte, or interim responses for ever, keep the client's parser busy for hundreds of milliseconds without a pause. Keys
-are therefore fetched on a private loop in a worker thread, and people looked up on the loop of ``lookup_thread``.
+than an event loop may be stopped. So does reading what a hostile endpoint sends: 100,000 chunks of one byte, or interim
+responses for ever, keep the client's parser busy without a pause. Keys are therefore fetched on a private loop in a
+worker thread, and people looked up on the loop of ``lookup_thread``.
 
 The environment: ``HTTPS_PROXY``, ``NO_PROXY``, ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` are honoured for https, since
 companies cannot do without. A proxy cannot forge keys, TLS ends at Cloudflare; and whoever may name a certificate
@@ -77,7 +77,7 @@ class HttpxFetcher:
     def prepare(self) -> None:
         """Import the client and build the TLS context, which the first fetch does otherwise.
 
-        In a worker thread it keeps an event loop waiting for up to 20 ms at a time all the same: the interpreter lock
+        In a worker thread it keeps an event loop waiting for a while all the same: the interpreter lock
         is held while a library is loaded.
         """
         if self._httpx is None:  # two at once both load; the later wins, and nothing is lost
